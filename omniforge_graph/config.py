@@ -1,0 +1,76 @@
+"""Settings: from `OMNIFORGE_*` variables and the command line, checked once, frozen afterwards."""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from omniforge_graph.errors import ConfigurationError
+
+PREFIX = "OMNIFORGE_"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set. Each field is the variable ``OMNIFORGE_<FIELD>`` in capitals."""
+
+    database_url: Annotated[
+        str,
+        Meta(description="sqlite:///file.db, sqlite:////absolute/file.db or postgres://user:password@host:port/name"),
+    ] = "sqlite:///omniforge.db"
+    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on.")] = 8000
+    workers: Annotated[int, Meta(ge=1, le=64, description="Server processes.")] = 1
+    demo: Annotated[bool, Meta(description="Seed a demonstration and send it simulated traffic.")] = True
+    disabled_plugins: Annotated[
+        tuple[str, ...], Meta(description="Plugins not to load, by entry-point name, separated by commas.")
+    ] = ()
+    log_level: Annotated[
+        str,
+        Meta(
+            pattern="^(critical|error|warning|info|debug)$",
+            description="critical, error, warning, info or debug.",
+        ),
+    ] = "info"
+    refresh_interval: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds within which a process sees the changes of the others.")
+    ] = 1.0
+    flush_interval: Annotated[
+        float,
+        Meta(gt=0, le=60, description="Seconds that tracked exposures wait before they are written together."),
+    ] = 0.2
+    request_timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds after which a request is given up.")] = (
+        10.0
+    )
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="The largest request body.")] = 4 * 1024 * 1024
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings from the environment; overrides that are not None win.
+
+    Raises:
+        ConfigurationError: a variable is unknown or a value is bad; the message and `path` name it.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)
+    }
+    for name in values:
+        if name not in Settings.__struct_fields__:
+            raise ConfigurationError(
+                f"{PREFIX}{name.upper()} is not a setting; the settings are "
+                f"{', '.join(PREFIX + field.upper() for field in Settings.__struct_fields__)}.",
+                path=(name,),
+            )
+    if "disabled_plugins" in values:
+        values["disabled_plugins"] = [name for part in values["disabled_plugins"].split(",") if (name := part.strip())]
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    for name, value in values.items():
+        try:
+            msgspec.convert({name: value}, Settings, strict=False)
+        except msgspec.ValidationError as problem:
+            raise ConfigurationError(
+                f"{PREFIX}{name.upper()} (or its option) has a bad value, {value!r}: {problem}.", path=(name,)
+            ) from None
+    return msgspec.convert(values, Settings, strict=False)

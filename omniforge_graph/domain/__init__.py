@@ -1,0 +1,1 @@
+"""Values and rules of experimentation: no I/O, no clock, no randomness."""

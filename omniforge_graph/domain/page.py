@@ -1,0 +1,51 @@
+"""Keyset pages: a stretch of a list ordered newest first, named by the ids at its edges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from omniforge_graph.errors import ValidationError
+
+DEFAULT_PAGE = 20
+MAX_PAGE = 100
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """At most `size` items after and before the given positions; the last ones of them when `backward`.
+
+    A position is the sort key of an item: its id for prompts and experiments, its number for versions.
+    """
+
+    size: int = DEFAULT_PAGE
+    after: str | None = None
+    before: str | None = None
+    backward: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> "PageRequest":
+        """Build a request from the arguments of a connection, refusing contradictory or oversized ones."""
+        if first is not None and last is not None:
+            raise ValidationError("Give first or last, not both.", path=("last",))
+        name, size = ("last", last) if last is not None else ("first", DEFAULT_PAGE if first is None else first)
+        assert size is not None
+        if not 0 <= size <= MAX_PAGE:
+            raise ValidationError(f"{name} must lie between 0 and {MAX_PAGE}, not {size}.", path=(name,))
+        return cls(size=size, after=after, before=before, backward=last is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """The items of one page in list order, and whether more lie on either side."""
+
+    items: Sequence[T]
+    has_next: bool = False
+    has_previous: bool = False

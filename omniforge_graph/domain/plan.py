@@ -1,0 +1,60 @@
+"""What an experiment fixes before it starts: how traffic is split and how the results will be judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from omniforge_graph.domain.bucketing import HashAlgorithm, check_seed
+from omniforge_graph.domain.shares import Phase
+from omniforge_graph.errors import ValidationError
+
+DEFAULT_STRATEGY = "weighted"
+DEFAULT_MINIMUM_EFFECT = 0.2
+"""Relative: a fifth more or less than the control. Prompt changes rarely matter to a team below that."""
+
+
+def check_between(value: float, low: float, high: float, name: str) -> None:
+    """Refuse a number outside the open interval (low, high), NaN included."""
+    if not low < value < high:
+        raise ValidationError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.", path=(name,))
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationPlan:
+    """The strategy, and everything that decides where a unit falls. Never implied by the code."""
+
+    seed: str
+    phases: tuple[Phase, ...]
+    strategy: str = DEFAULT_STRATEGY
+    options: Mapping[str, Any] = field(default_factory=dict)
+    hash_algorithm: HashAlgorithm = HashAlgorithm.XXH3_64
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+
+    @property
+    def phase(self) -> Phase:
+        """The phase in force."""
+        return self.phases[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisPlan:
+    """How the results will be judged.
+
+    `test` None lets the plugins choose by the metric. `minimum_effect` is the smallest difference worth detecting:
+    relative to the control's mean, or absolute in the metric's unit when `relative` is false; with `power` and
+    `confidence_level` it decides how many units suffice.
+    """
+
+    test: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    confidence_level: float = 0.95
+    power: float = 0.8
+    minimum_effect: float = DEFAULT_MINIMUM_EFFECT
+    relative: bool = True
+
+    def __post_init__(self) -> None:
+        check_between(self.confidence_level, 0.5, 1, "confidenceLevel")
+        check_between(self.power, 0, 1, "power")
+        check_between(self.minimum_effect, 0, float("inf"), "minimumEffect")

@@ -1,0 +1,58 @@
+"""Which version of a prompt to use for a unit, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from omniforge_graph.domain.prompt import PromptVersion
+from omniforge_graph.domain.text import clean_text
+from omniforge_graph.errors import ValidationError
+
+MAX_SLOTS = 100
+
+
+class SelectionReason(StrEnum):
+    """Why this version: a running experiment assigned it, or there is none and it is the current one."""
+
+    EXPERIMENT = "EXPERIMENT"
+    CURRENT_VERSION = "CURRENT_VERSION"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSlot:
+    """A layer of the caller's prompt and the prompt that fills it, named by id or by key."""
+
+    slot: str
+    prompt_id: str | None = None
+    prompt_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSelection:
+    """The version to use for a slot. Experiment and variant are None when the current version answers."""
+
+    slot: str
+    prompt_id: str
+    prompt_version: PromptVersion
+    reason: SelectionReason
+    experiment_id: str | None = None
+    variant_id: str | None = None
+    variant_name: str | None = None
+
+
+def check_slots(slots: Sequence[PromptSlot]) -> None:
+    """Refuse no slots, too many, repeated names, and slots that do not name exactly one prompt."""
+    if not 1 <= len(slots) <= MAX_SLOTS:
+        raise ValidationError(f"Give 1 to {MAX_SLOTS} prompts, not {len(slots)}.", path=("prompts",))
+    names: set[str] = set()
+    for index, slot in enumerate(slots):
+        path = ("prompts", index, "slot")
+        clean_text(slot.slot, path)
+        if slot.slot in names:
+            raise ValidationError(f"Slot {slot.slot!r} is given twice.", path=path)
+        names.add(slot.slot)
+        if (slot.prompt_id is None) == (slot.prompt_key is None):
+            raise ValidationError(
+                f"Slot {slot.slot!r} must name its prompt by promptId or by promptKey: one of them.",
+                path=("prompts", index),
+            )

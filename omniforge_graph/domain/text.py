@@ -1,0 +1,52 @@
+"""One rule for every text that people give us, so that all databases and all clients agree on it."""
+
+import re
+from collections.abc import Sequence
+
+from omniforge_graph.errors import TextError
+
+MAX_KEY = 128
+MAX_NAME = 200
+MAX_DESCRIPTION = 10_000
+MAX_CONTENT = 200_000
+MAX_IDENTIFIER = 256
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+# NUL cannot be stored by PostgreSQL, a lone surrogate cannot be encoded at all.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean_text(value: object, path: Sequence[str | int], *, maximum: int = MAX_NAME, required: bool = True) -> str:
+    """Return `value` if it can be stored everywhere; raise `TextError` naming `path` if it cannot."""
+    name = path[-1] if path else "text"
+    if not isinstance(value, str):
+        raise TextError(f"{name} must be text, not {type(value).__name__}.", path=path)
+    if required and not value.strip():
+        raise TextError(f"{name} must not be empty.", path=path)
+    if len(value) > maximum:
+        raise TextError(f"{name} has {len(value):,} characters; at most {maximum:,} are allowed.", path=path)
+    if found := _UNSTORABLE.search(value):
+        raise TextError(
+            f"{name} holds the character U+{ord(found[0]):04X} at position {found.start()}, "
+            "which cannot be stored; remove it.",
+            path=path,
+        )
+    return value
+
+
+def clean_key(value: object, path: Sequence[str | int]) -> str:
+    """Return a key people type: letters, digits and ``. _ : / -``, at most 128 characters."""
+    text = clean_text(value, path, maximum=MAX_KEY)
+    if not _KEY.fullmatch(text):
+        raise TextError(
+            f"{path[-1]} {text!r} is not a key: use letters, digits and . _ : / - and begin with a letter or digit.",
+            path=path,
+        )
+    return text
+
+
+def clean_optional(value: object, path: Sequence[str | int], *, maximum: int = MAX_NAME) -> str | None:
+    """Return None for an absent or blank text, else the text under the same rule as `clean_text`."""
+    if value is None:
+        return None
+    return clean_text(value, path, maximum=maximum, required=False) or None

@@ -1,0 +1,209 @@
+"""Every error this package raises on purpose, and the stable code a client may match on.
+
+OmniForgeError
+├── ValidationError               VALIDATION_FAILED          the input is wrong; `path` names the field
+│   ├── TextError                 INVALID_TEXT               too long, empty, or characters a database refuses
+│   ├── SharesError               INVALID_SHARES             percentages that do not make 100.00
+│   └── IncompatibleTestError     INCOMPATIBLE_TEST          a statistical test that cannot judge this metric
+├── NotFoundError                 NOT_FOUND
+│   ├── PromptNotFoundError       PROMPT_NOT_FOUND
+│   ├── VersionNotFoundError      PROMPT_VERSION_NOT_FOUND
+│   ├── ExperimentNotFoundError   EXPERIMENT_NOT_FOUND
+│   ├── VariantNotFoundError      VARIANT_NOT_FOUND
+│   ├── MetricNotFoundError       METRIC_NOT_FOUND
+│   └── UnknownPluginError        UNKNOWN_PLUGIN             no strategy or test of that name is loaded
+├── ConflictError                 CONFLICT
+│   ├── InvalidTransitionError    INVALID_TRANSITION         carries the current and the allowed states
+│   ├── AlreadyRunningError       ALREADY_RUNNING            another experiment runs on the prompt
+│   ├── AlreadyPromotedError      ALREADY_PROMOTED           a variant was promoted before
+│   ├── StaleRevisionError        STALE_REVISION             somebody else changed it meanwhile
+│   ├── DuplicateError            DUPLICATE                  a key that is taken
+│   └── ExperimentRunningError    EXPERIMENT_RUNNING         the prompt's version is under test right now
+├── RefusedByPluginError          REFUSED_BY_PLUGIN          a plugin's check refused the experiment, with reasons
+├── PluginError                   PLUGIN_FAILED              a plugin raised or broke its contract
+├── UnavailableError              UNAVAILABLE                the database is away or too slow; try again
+└── ConfigurationError            CONFIGURATION              a setting is unknown or has a bad value
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class OmniForgeError(Exception):
+    """The root: a sentence for people, a `code` for programs, and the `path` of the input at fault."""
+
+    code: ClassVar[str] = "ERROR"
+
+    def __init__(self, message: str, *, path: Sequence[str | int] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path: Path = tuple(path)
+
+    @property
+    def field(self) -> str | None:
+        """The innermost field's name, or None when no input is at fault."""
+        return next((str(step) for step in reversed(self.path) if isinstance(step, str)), None)
+
+
+class ValidationError(OmniForgeError):
+    """The input is wrong; `path` names the field and the message the fix."""
+
+    code = "VALIDATION_FAILED"
+
+
+class TextError(ValidationError):
+    """A text is empty, too long, or holds characters that a database refuses."""
+
+    code = "INVALID_TEXT"
+
+
+class SharesError(ValidationError):
+    """Traffic percentages are out of range, too fine, or do not sum to exactly 100."""
+
+    code = "INVALID_SHARES"
+
+
+class IncompatibleTestError(ValidationError):
+    """The chosen statistical test cannot judge a metric of this kind."""
+
+    code = "INCOMPATIBLE_TEST"
+
+
+class NotFoundError(OmniForgeError):
+    """What the id or key names does not exist, or is not the caller's to see."""
+
+    code = "NOT_FOUND"
+
+
+class PromptNotFoundError(NotFoundError):
+    """No such prompt."""
+
+    code = "PROMPT_NOT_FOUND"
+
+
+class VersionNotFoundError(NotFoundError):
+    """No such prompt version, or it belongs to another prompt."""
+
+    code = "PROMPT_VERSION_NOT_FOUND"
+
+
+class ExperimentNotFoundError(NotFoundError):
+    """No such experiment."""
+
+    code = "EXPERIMENT_NOT_FOUND"
+
+
+class VariantNotFoundError(NotFoundError):
+    """The experiment has no such variant."""
+
+    code = "VARIANT_NOT_FOUND"
+
+
+class MetricNotFoundError(NotFoundError):
+    """Nobody declared this metric."""
+
+    code = "METRIC_NOT_FOUND"
+
+
+class UnknownPluginError(NotFoundError):
+    """No allocation strategy or statistical test of that name is loaded."""
+
+    code = "UNKNOWN_PLUGIN"
+
+
+class ConflictError(OmniForgeError):
+    """The request is well formed, but the present state forbids it."""
+
+    code = "CONFLICT"
+
+
+class InvalidTransitionError(ConflictError):
+    """The experiment's status does not allow this step; `current` and `allowed` say what would."""
+
+    code = "INVALID_TRANSITION"
+
+    def __init__(self, message: str, *, current: str, allowed: Sequence[str]) -> None:
+        super().__init__(message, path=("experimentId",))
+        self.current = current
+        self.allowed = tuple(allowed)
+
+
+class AlreadyRunningError(ConflictError):
+    """Another experiment is RUNNING on the same prompt; `experiment_id` names it when it is known."""
+
+    code = "ALREADY_RUNNING"
+
+    def __init__(self, message: str, *, experiment_id: str | None = None) -> None:
+        super().__init__(message, path=("experimentId",))
+        self.experiment_id = experiment_id
+
+
+class AlreadyPromotedError(ConflictError):
+    """A variant of this experiment was promoted before; `variant_id` names it."""
+
+    code = "ALREADY_PROMOTED"
+
+    def __init__(self, message: str, *, variant_id: str) -> None:
+        super().__init__(message, path=("variantId",))
+        self.variant_id = variant_id
+
+
+class StaleRevisionError(ConflictError):
+    """The entity has changed since the caller read it."""
+
+    code = "STALE_REVISION"
+
+    def __init__(self, message: str, *, expected: int, actual: int | None) -> None:
+        super().__init__(message, path=("expectedRevision",))
+        self.expected = expected
+        self.actual = actual
+
+
+class DuplicateError(ConflictError):
+    """A key that must be unique is taken."""
+
+    code = "DUPLICATE"
+
+
+class ExperimentRunningError(ConflictError):
+    """The prompt's current version may not change by hand while `experiment_id` runs on it."""
+
+    code = "EXPERIMENT_RUNNING"
+
+    def __init__(self, message: str, *, experiment_id: str | None) -> None:
+        super().__init__(message, path=("promptVersionId",))
+        self.experiment_id = experiment_id
+
+
+class RefusedByPluginError(OmniForgeError):
+    """A plugin's check refused the experiment; `reasons` are its own words."""
+
+    code = "REFUSED_BY_PLUGIN"
+
+    def __init__(self, message: str, *, reasons: Sequence[str]) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+class PluginError(OmniForgeError):
+    """A plugin raised, or broke the contract of its interface; `plugin` names it."""
+
+    code = "PLUGIN_FAILED"
+
+    def __init__(self, message: str, *, plugin: str) -> None:
+        super().__init__(message)
+        self.plugin = plugin
+
+
+class UnavailableError(OmniForgeError):
+    """The database is away or too slow. Nothing was changed; the same request may be tried again."""
+
+    code = "UNAVAILABLE"
+
+
+class ConfigurationError(OmniForgeError):
+    """A setting is unknown or has a bad value; `path` names it."""
+
+    code = "CONFIGURATION"

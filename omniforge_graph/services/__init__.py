@@ -1,0 +1,1 @@
+"""Use cases: fetch, decide through the domain, save, then tell."""
