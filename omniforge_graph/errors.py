@@ -18,23 +18,88 @@ OmniForgeError
 │   ├── AlreadyPromotedError      ALREADY_PROMOTED           a variant was promoted before
 │   ├── StaleRevisionError        STALE_REVISION             somebody else changed it meanwhile
 │   ├── DuplicateError            DUPLICATE                  a key that is taken
-│   └── ExperimentRunningError    EXPERIMENT_RUNNING         the prompt's version is under test right now
+│   ├── ExperimentRunningError    EXPERIMENT_RUNNING         the prompt's version is under test right now
+│   └── ExperimentNotRunningError EXPERIMENT_NOT_RUNNING     it takes no exposures now
+├── ForbiddenError                FORBIDDEN                  visible to the caller, but not the caller's to change
 ├── RefusedByPluginError          REFUSED_BY_PLUGIN          a plugin's check refused the experiment, with reasons
 ├── PluginError                   PLUGIN_FAILED              a plugin raised or broke its contract
 ├── UnavailableError              UNAVAILABLE                the database is away or too slow; try again
 └── ConfigurationError            CONFIGURATION              a setting is unknown or has a bad value
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
 
+class ErrorCode(StrEnum):
+    """A stable code for each kind of error; clients may match on it."""
+
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    INVALID_TEXT = "INVALID_TEXT"
+    INVALID_SHARES = "INVALID_SHARES"
+    INCOMPATIBLE_TEST = "INCOMPATIBLE_TEST"
+    NOT_FOUND = "NOT_FOUND"
+    PROMPT_NOT_FOUND = "PROMPT_NOT_FOUND"
+    PROMPT_VERSION_NOT_FOUND = "PROMPT_VERSION_NOT_FOUND"
+    EXPERIMENT_NOT_FOUND = "EXPERIMENT_NOT_FOUND"
+    VARIANT_NOT_FOUND = "VARIANT_NOT_FOUND"
+    METRIC_NOT_FOUND = "METRIC_NOT_FOUND"
+    UNKNOWN_PLUGIN = "UNKNOWN_PLUGIN"
+    CONFLICT = "CONFLICT"
+    INVALID_TRANSITION = "INVALID_TRANSITION"
+    ALREADY_RUNNING = "ALREADY_RUNNING"
+    ALREADY_PROMOTED = "ALREADY_PROMOTED"
+    STALE_REVISION = "STALE_REVISION"
+    DUPLICATE = "DUPLICATE"
+    EXPERIMENT_RUNNING = "EXPERIMENT_RUNNING"
+    EXPERIMENT_NOT_RUNNING = "EXPERIMENT_NOT_RUNNING"
+    FORBIDDEN = "FORBIDDEN"
+    REFUSED_BY_PLUGIN = "REFUSED_BY_PLUGIN"
+    PLUGIN_FAILED = "PLUGIN_FAILED"
+    UNAVAILABLE = "UNAVAILABLE"
+    CONFIGURATION = "CONFIGURATION"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Mapping[ErrorCode, str] = {
+    ErrorCode.VALIDATION_FAILED: "The input is wrong; the path names the field.",
+    ErrorCode.INVALID_TEXT: "A text is empty, too long, or holds characters that cannot be stored.",
+    ErrorCode.INVALID_SHARES: "Traffic percentages are out of range, too fine, or do not sum to exactly 100.",
+    ErrorCode.INCOMPATIBLE_TEST: "The statistical test cannot judge a metric of this kind.",
+    ErrorCode.NOT_FOUND: "What the input names does not exist.",
+    ErrorCode.PROMPT_NOT_FOUND: "There is no such prompt for this caller.",
+    ErrorCode.PROMPT_VERSION_NOT_FOUND: "The prompt has no such version.",
+    ErrorCode.EXPERIMENT_NOT_FOUND: "There is no such experiment for this caller.",
+    ErrorCode.VARIANT_NOT_FOUND: "The experiment has no such variant.",
+    ErrorCode.METRIC_NOT_FOUND: "Nobody declared this metric.",
+    ErrorCode.UNKNOWN_PLUGIN: "No allocation strategy or statistical test of that name is loaded.",
+    ErrorCode.CONFLICT: "The present state forbids it.",
+    ErrorCode.INVALID_TRANSITION: "The experiment's status does not allow this step.",
+    ErrorCode.ALREADY_RUNNING: "Another experiment is RUNNING on the prompt.",
+    ErrorCode.ALREADY_PROMOTED: "A variant of the experiment was promoted before.",
+    ErrorCode.STALE_REVISION: "It has changed since it was read.",
+    ErrorCode.DUPLICATE: "A key that must be unique is taken.",
+    ErrorCode.EXPERIMENT_RUNNING: "The prompt's current version may not change by hand while an experiment runs.",
+    ErrorCode.EXPERIMENT_NOT_RUNNING: "The experiment takes no exposures now.",
+    ErrorCode.FORBIDDEN: "Visible to the caller, but not the caller's to change.",
+    ErrorCode.REFUSED_BY_PLUGIN: "A plugin's check refused the experiment.",
+    ErrorCode.PLUGIN_FAILED: "A plugin raised or broke its contract.",
+    ErrorCode.UNAVAILABLE: "The database is away or too slow; try again.",
+    ErrorCode.CONFIGURATION: "A setting is unknown or has a bad value.",
+}
+
+
 class OmniForgeError(Exception):
     """The root: a sentence for people, a `code` for programs, and the `path` of the input at fault."""
 
-    code: ClassVar[str] = "ERROR"
+    code: ClassVar[ErrorCode]
 
     def __init__(self, message: str, *, path: Sequence[str | int] = ()) -> None:
         super().__init__(message)
@@ -50,79 +115,79 @@ class OmniForgeError(Exception):
 class ValidationError(OmniForgeError):
     """The input is wrong; `path` names the field and the message the fix."""
 
-    code = "VALIDATION_FAILED"
+    code = ErrorCode.VALIDATION_FAILED
 
 
 class TextError(ValidationError):
     """A text is empty, too long, or holds characters that a database refuses."""
 
-    code = "INVALID_TEXT"
+    code = ErrorCode.INVALID_TEXT
 
 
 class SharesError(ValidationError):
     """Traffic percentages are out of range, too fine, or do not sum to exactly 100."""
 
-    code = "INVALID_SHARES"
+    code = ErrorCode.INVALID_SHARES
 
 
 class IncompatibleTestError(ValidationError):
     """The chosen statistical test cannot judge a metric of this kind."""
 
-    code = "INCOMPATIBLE_TEST"
+    code = ErrorCode.INCOMPATIBLE_TEST
 
 
 class NotFoundError(OmniForgeError):
     """What the id or key names does not exist, or is not the caller's to see."""
 
-    code = "NOT_FOUND"
+    code = ErrorCode.NOT_FOUND
 
 
 class PromptNotFoundError(NotFoundError):
     """No such prompt."""
 
-    code = "PROMPT_NOT_FOUND"
+    code = ErrorCode.PROMPT_NOT_FOUND
 
 
 class VersionNotFoundError(NotFoundError):
     """No such prompt version, or it belongs to another prompt."""
 
-    code = "PROMPT_VERSION_NOT_FOUND"
+    code = ErrorCode.PROMPT_VERSION_NOT_FOUND
 
 
 class ExperimentNotFoundError(NotFoundError):
     """No such experiment."""
 
-    code = "EXPERIMENT_NOT_FOUND"
+    code = ErrorCode.EXPERIMENT_NOT_FOUND
 
 
 class VariantNotFoundError(NotFoundError):
     """The experiment has no such variant."""
 
-    code = "VARIANT_NOT_FOUND"
+    code = ErrorCode.VARIANT_NOT_FOUND
 
 
 class MetricNotFoundError(NotFoundError):
     """Nobody declared this metric."""
 
-    code = "METRIC_NOT_FOUND"
+    code = ErrorCode.METRIC_NOT_FOUND
 
 
 class UnknownPluginError(NotFoundError):
     """No allocation strategy or statistical test of that name is loaded."""
 
-    code = "UNKNOWN_PLUGIN"
+    code = ErrorCode.UNKNOWN_PLUGIN
 
 
 class ConflictError(OmniForgeError):
     """The request is well formed, but the present state forbids it."""
 
-    code = "CONFLICT"
+    code = ErrorCode.CONFLICT
 
 
 class InvalidTransitionError(ConflictError):
     """The experiment's status does not allow this step; `current` and `allowed` say what would."""
 
-    code = "INVALID_TRANSITION"
+    code = ErrorCode.INVALID_TRANSITION
 
     def __init__(self, message: str, *, current: str, allowed: Sequence[str]) -> None:
         super().__init__(message, path=("experimentId",))
@@ -133,7 +198,7 @@ class InvalidTransitionError(ConflictError):
 class AlreadyRunningError(ConflictError):
     """Another experiment is RUNNING on the same prompt; `experiment_id` names it when it is known."""
 
-    code = "ALREADY_RUNNING"
+    code = ErrorCode.ALREADY_RUNNING
 
     def __init__(self, message: str, *, experiment_id: str | None = None) -> None:
         super().__init__(message, path=("experimentId",))
@@ -143,7 +208,7 @@ class AlreadyRunningError(ConflictError):
 class AlreadyPromotedError(ConflictError):
     """A variant of this experiment was promoted before; `variant_id` names it."""
 
-    code = "ALREADY_PROMOTED"
+    code = ErrorCode.ALREADY_PROMOTED
 
     def __init__(self, message: str, *, variant_id: str) -> None:
         super().__init__(message, path=("variantId",))
@@ -153,7 +218,7 @@ class AlreadyPromotedError(ConflictError):
 class StaleRevisionError(ConflictError):
     """The entity has changed since the caller read it."""
 
-    code = "STALE_REVISION"
+    code = ErrorCode.STALE_REVISION
 
     def __init__(self, message: str, *, expected: int, actual: int | None) -> None:
         super().__init__(message, path=("expectedRevision",))
@@ -164,23 +229,35 @@ class StaleRevisionError(ConflictError):
 class DuplicateError(ConflictError):
     """A key that must be unique is taken."""
 
-    code = "DUPLICATE"
+    code = ErrorCode.DUPLICATE
 
 
 class ExperimentRunningError(ConflictError):
     """The prompt's current version may not change by hand while `experiment_id` runs on it."""
 
-    code = "EXPERIMENT_RUNNING"
+    code = ErrorCode.EXPERIMENT_RUNNING
 
     def __init__(self, message: str, *, experiment_id: str | None) -> None:
         super().__init__(message, path=("promptVersionId",))
         self.experiment_id = experiment_id
 
 
+class ExperimentNotRunningError(ConflictError):
+    """The experiment takes no exposures: it has not started, is paused, or has ended."""
+
+    code = ErrorCode.EXPERIMENT_NOT_RUNNING
+
+
+class ForbiddenError(OmniForgeError):
+    """The caller may see it, but it belongs to another tenant or to all of them."""
+
+    code = ErrorCode.FORBIDDEN
+
+
 class RefusedByPluginError(OmniForgeError):
     """A plugin's check refused the experiment; `reasons` are its own words."""
 
-    code = "REFUSED_BY_PLUGIN"
+    code = ErrorCode.REFUSED_BY_PLUGIN
 
     def __init__(self, message: str, *, reasons: Sequence[str]) -> None:
         super().__init__(message)
@@ -190,7 +267,7 @@ class RefusedByPluginError(OmniForgeError):
 class PluginError(OmniForgeError):
     """A plugin raised, or broke the contract of its interface; `plugin` names it."""
 
-    code = "PLUGIN_FAILED"
+    code = ErrorCode.PLUGIN_FAILED
 
     def __init__(self, message: str, *, plugin: str) -> None:
         super().__init__(message)
@@ -200,10 +277,10 @@ class PluginError(OmniForgeError):
 class UnavailableError(OmniForgeError):
     """The database is away or too slow. Nothing was changed; the same request may be tried again."""
 
-    code = "UNAVAILABLE"
+    code = ErrorCode.UNAVAILABLE
 
 
 class ConfigurationError(OmniForgeError):
     """A setting is unknown or has a bad value; `path` names it."""
 
-    code = "CONFIGURATION"
+    code = ErrorCode.CONFIGURATION

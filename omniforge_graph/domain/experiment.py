@@ -1,7 +1,7 @@
 """Experiments, their variants and their lifecycle. A transition returns a new value or raises."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -79,7 +79,7 @@ class PromptExperiment:
     allocation: AllocationPlan
     created_at: datetime
     created_by: str
-    analysis: AnalysisPlan = AnalysisPlan()
+    analysis: AnalysisPlan = field(default_factory=AnalysisPlan)
     tenant_id: str | None = None
     description: str = ""
     status: ExperimentStatus = ExperimentStatus.DRAFT

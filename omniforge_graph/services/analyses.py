@@ -1,0 +1,85 @@
+"""The one place where analyses are computed, off the event loop, so that limits for foreign tests have a home."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import msgspec
+
+from omniforge_graph.domain.analysis import AnalysisResult
+from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.errors import OmniForgeError, ValidationError
+from omniforge_graph.plugin.registry import PluginRegistry
+from omniforge_graph.services.analyzer import ExperimentAnalyzer
+from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.repository import PromptRepository
+
+T = TypeVar("T")
+
+MAX_RESULTS_BYTES = 256 * 1024
+
+
+class AnalysisService:
+    """Measures an experiment and has the analyzer judge the numbers."""
+
+    def __init__(
+        self,
+        repository: PromptRepository,
+        registry: PluginRegistry,
+        analyzer: ExperimentAnalyzer,
+        *,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.analyzer = analyzer
+        self._repository = repository
+        self._registry = registry
+        self._clock = clock
+
+    async def analyze(
+        self, experiment: PromptExperiment, *, metric: str | None = None, test: str | None = None
+    ) -> AnalysisResult:
+        """Return the analysis of the experiment's metric (default: the success metric) by `test` (default: its plan's).
+
+        Raises:
+            MetricNotFoundError, UnknownPluginError, IncompatibleTestError: the request does not fit the experiment.
+            PluginError: the test failed.
+        """
+        chosen = experiment.metric(metric)
+        measured = await self._repository.measure(experiment, chosen)
+        result = await self.compute(
+            lambda: self.analyzer.analyze(experiment, {chosen.key: measured}, metric=chosen.key, test=test)
+        )
+        result = replace(result, computed_at=self._clock())
+        self._registry.analysis_made(experiment, result)
+        return result
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Run a computation of statistics in a worker thread."""
+        return await asyncio.to_thread(work)
+
+    async def results(self, experiment: PromptExperiment) -> Mapping[str, Any]:
+        """Return the analysis as plain data to keep with a completed experiment.
+
+        A test that fails does not stop the experiment from ending: its error is kept instead.
+        """
+        try:
+            return {"analysis": msgspec.to_builtins(await self.analyze(experiment), str_keys=True)}
+        except OmniForgeError as problem:
+            return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}
+
+
+def check_results(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the results as plain JSON data; refuse what JSON cannot say and what is too large."""
+    if not isinstance(results, Mapping):
+        raise ValidationError("results must be an object.", path=("results",))
+    try:
+        encoded = msgspec.json.encode(results)
+    except (TypeError, ValueError, OverflowError, RecursionError) as problem:
+        raise ValidationError(f"results must be plain JSON data: {problem}.", path=("results",)) from None
+    if len(encoded) > MAX_RESULTS_BYTES:
+        raise ValidationError(
+            f"results take {len(encoded):,} bytes; at most {MAX_RESULTS_BYTES:,} are kept.", path=("results",)
+        )
+    plain: Mapping[str, Any] = msgspec.json.decode(encoded)
+    return plain

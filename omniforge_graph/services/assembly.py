@@ -1,0 +1,71 @@
+"""All use cases over one repository, wired once: what a door needs to serve."""
+
+from dataclasses import dataclass
+
+from omniforge_graph.plugin.registry import PluginRegistry
+from omniforge_graph.services.allocator import TrafficAllocator
+from omniforge_graph.services.analyses import AnalysisService
+from omniforge_graph.services.analyzer import ExperimentAnalyzer
+from omniforge_graph.services.broker import ExperimentBroker
+from omniforge_graph.services.feed import ChangeFeed
+from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.manager import ExperimentManager
+from omniforge_graph.services.metrics import MetricCatalog
+from omniforge_graph.services.prompts import PromptManager
+from omniforge_graph.services.recorder import EventRecorder
+from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.services.selector import Selector
+from omniforge_graph.services.snapshot import SnapshotKeeper
+from omniforge_graph.services.tracker import ExposureTracker
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every use case, sharing one change feed and one registry of plugins."""
+
+    repository: PromptRepository
+    registry: PluginRegistry
+    feed: ChangeFeed
+    prompts: PromptManager
+    metrics: MetricCatalog
+    experiments: ExperimentManager
+    selector: Selector
+    recorder: EventRecorder
+    tracker: ExposureTracker
+    analyses: AnalysisService
+    broker: ExperimentBroker
+
+
+def assemble(
+    repository: PromptRepository,
+    registry: PluginRegistry,
+    *,
+    refresh_interval: float = 1.0,
+    flush_interval: float = 0.2,
+    clock: Clock = utc_now,
+) -> Services:
+    """Wire the services; nothing runs and nothing is read until it is used."""
+    feed = ChangeFeed(repository, refresh_interval)
+    allocator = TrafficAllocator(registry)
+    keeper = SnapshotKeeper(repository, allocator)
+    broker = ExperimentBroker(repository, feed)
+    # Selection first: a subscriber told of a change must find it in force.
+    feed.follow(keeper)
+    feed.follow(broker)
+    selector = Selector(keeper, feed)
+    analyses = AnalysisService(repository, registry, ExperimentAnalyzer(registry), clock=clock)
+    return Services(
+        repository=repository,
+        registry=registry,
+        feed=feed,
+        prompts=PromptManager(repository, registry=registry, feed=feed, clock=clock),
+        metrics=MetricCatalog(repository),
+        experiments=ExperimentManager(
+            repository, registry=registry, feed=feed, selector=selector, analyses=analyses, clock=clock
+        ),
+        selector=selector,
+        recorder=EventRecorder(repository, registry, allocator, clock=clock),
+        tracker=ExposureTracker(repository, registry, interval=flush_interval, clock=clock),
+        analyses=analyses,
+        broker=broker,
+    )

@@ -1,0 +1,86 @@
+"""Exposures that selection tracks: queued after the answer, written together a moment later."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from contextlib import suppress
+
+from omniforge_graph.domain.event import MAX_BATCH, Exposure
+from omniforge_graph.domain.selection import VariantSelection
+from omniforge_graph.errors import UnavailableError
+from omniforge_graph.plugin.registry import PluginRegistry
+from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.repository import PromptRepository
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 100_000
+MAX_REMEMBERED = 200_000
+
+
+class ExposureTracker:
+    """Collects exposures without delaying anyone and writes them every `interval` seconds.
+
+    Recording is idempotent (the first exposure of a unit counts), so a bounded memory of units seen before only
+    saves work. A killed process loses at most one interval of tracked exposures; the unit's next selection tracks
+    it again.
+    """
+
+    def __init__(
+        self,
+        repository: PromptRepository,
+        registry: PluginRegistry,
+        *,
+        interval: float = 0.2,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._repository = repository
+        self._registry = registry
+        self._interval = interval
+        self._clock = clock
+        self._waiting: dict[tuple[str, str], Exposure] = {}
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._flushing = asyncio.Lock()
+
+    def track(self, selection: VariantSelection, unit_id: str) -> None:
+        """Queue the exposure of a selection that an experiment made; anything else is ignored."""
+        if selection.experiment_id is None or selection.variant_id is None:
+            return
+        key = (selection.experiment_id, unit_id)
+        if key in self._seen or key in self._waiting:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            logger.warning("An exposure of experiment %s is dropped: %d wait already.", key[0], MAX_WAITING)
+            return
+        self._waiting[key] = Exposure(*key, selection.variant_id, self._clock())
+
+    async def flush(self) -> None:
+        """Write what is waiting. Raises `UnavailableError` with everything still waiting if the database is away."""
+        async with self._flushing:
+            while batch := list(self._waiting.values())[:MAX_BATCH]:
+                new = await self._repository.record_exposures(batch)
+                for exposure, is_new in zip(batch, new, strict=True):
+                    key = (exposure.experiment_id, exposure.unit_id)
+                    del self._waiting[key]
+                    self._seen[key] = None
+                    if is_new:
+                        self._registry.events_recorded(exposure.experiment_id, 1)
+                while len(self._seen) > MAX_REMEMBERED:
+                    self._seen.popitem(last=False)
+
+    async def run(self) -> None:
+        """Flush every interval until cancelled; an outage is waited out."""
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.flush()
+            except UnavailableError as problem:
+                logger.warning("%d exposures wait for the database: %s", len(self._waiting), problem)
+                await asyncio.sleep(self._interval)
+
+    async def close(self) -> None:
+        """Write what is waiting before the process ends."""
+        with suppress(UnavailableError):
+            await self.flush()
+        if self._waiting:
+            logger.error("%d tracked exposures could not be written before the end.", len(self._waiting))
