@@ -32,7 +32,10 @@ class Phase:
     def owner(self, point: float) -> str:
         """Return the id of the variant whose range holds `point` (in [0, 1))."""
         place = int(point * WHOLE)
-        return next(stretch.variant_id for stretch in self.ranges if place < stretch.end)
+        for stretch in self.ranges:  # few, and a loop takes half the time of a generator
+            if place < stretch.end:
+                return stretch.variant_id
+        raise ValueError(f"point {point!r} is not in [0, 1).")
 
     def share_of(self, variant_id: str) -> int:
         """Return the variant's share in basis points: the total length of its ranges."""

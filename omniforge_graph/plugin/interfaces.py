@@ -79,6 +79,9 @@ class AllocationStrategy(ABC):
     def choose(self, variants: Sequence[Variant], phase: Phase, point: float, options: Any) -> str:
         """Return the id of the variant for a unit at `point` in [0, 1). Pure: equal input, equal answer."""
 
-    def expected_shares(self, variants: Sequence[Variant], phase: Phase, options: Any) -> Mapping[str, float]:
-        """Return the share of units, 0 to 1, each variant should receive; the sample-ratio check uses it."""
+    def expected_shares(self, variants: Sequence[Variant], phase: Phase, options: Any) -> Mapping[str, float]:  # noqa: ARG002
+        """Return the share of units, 0 to 1, each variant should receive; the sample-ratio check uses it.
+
+        By default the phase's shares. Override it in a strategy that does not follow them.
+        """
         return {variant.id: phase.share_of(variant.id) / WHOLE for variant in variants}

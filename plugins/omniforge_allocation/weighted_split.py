@@ -1,0 +1,22 @@
+"""The weighted split: every variant receives the share of traffic its author wrote down. The default."""
+
+from collections.abc import Sequence
+
+from omniforge_graph.plugin import AllocationStrategy, Options, Phase, Variant, hookimpl
+
+
+class WeightedSplit(AllocationStrategy):
+    """Reads the variant off the line of traffic: the owner of the range that holds the unit's point."""
+
+    name = "weighted"
+    description = "Splits traffic by each variant's trafficPercentage, exact to 0.01 %."
+
+    def choose(self, variants: Sequence[Variant], phase: Phase, point: float, options: Options) -> str:  # noqa: ARG002
+        """Return the owner of `point`."""
+        return phase.owner(point)
+
+
+@hookimpl
+def omniforge_register_allocation_strategies() -> list[AllocationStrategy]:
+    """Offer the weighted split."""
+    return [WeightedSplit()]
