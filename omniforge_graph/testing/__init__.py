@@ -1,0 +1,6 @@
+"""The kit for plugin authors: contracts as test classes. Subclass one, return your class from `make`, run pytest."""
+
+from omniforge_graph.testing.allocation import AllocationStrategyContract
+from omniforge_graph.testing.statistics import StatisticalTestContract
+
+__all__ = ["AllocationStrategyContract", "StatisticalTestContract"]
