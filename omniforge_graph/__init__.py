@@ -1,1 +1,72 @@
-"""x"""
+"""OmniForge Graph: controlled experiments on LLM prompt versions.
+
+The names below are the public Python API; `omniforge_graph.plugin` is what plugin authors import, and
+`omniforge_graph.testing` what they test with. Everything else may change.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omniforge_graph.domain.analysis import AnalysisResult
+    from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment, Variant
+    from omniforge_graph.domain.metric import Direction, Metric, MetricKind
+    from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft
+    from omniforge_graph.domain.selection import VariantSelection
+    from omniforge_graph.persistence import migrate, open_repository
+    from omniforge_graph.services.allocator import TrafficAllocator
+    from omniforge_graph.services.analyzer import ExperimentAnalyzer
+    from omniforge_graph.services.manager import ExperimentManager
+    from omniforge_graph.services.prompts import PromptManager
+    from omniforge_graph.services.repository import PromptRepository
+
+__all__ = [
+    "AnalysisResult",
+    "Direction",
+    "ExperimentAnalyzer",
+    "ExperimentManager",
+    "ExperimentStatus",
+    "Metric",
+    "MetricKind",
+    "Prompt",
+    "PromptDraft",
+    "PromptExperiment",
+    "PromptManager",
+    "PromptRepository",
+    "PromptVersion",
+    "TrafficAllocator",
+    "Variant",
+    "VariantSelection",
+    "VersionDraft",
+    "migrate",
+    "open_repository",
+]
+
+# Loaded when first used: a program that only allocates need not pay for the database or the statistics.
+_HOMES = {
+    "AnalysisResult": "domain.analysis",
+    "Direction": "domain.metric",
+    "ExperimentAnalyzer": "services.analyzer",
+    "ExperimentManager": "services.manager",
+    "ExperimentStatus": "domain.experiment",
+    "Metric": "domain.metric",
+    "MetricKind": "domain.metric",
+    "Prompt": "domain.prompt",
+    "PromptDraft": "domain.prompt",
+    "PromptExperiment": "domain.experiment",
+    "PromptManager": "services.prompts",
+    "PromptRepository": "services.repository",
+    "PromptVersion": "domain.prompt",
+    "TrafficAllocator": "services.allocator",
+    "Variant": "domain.experiment",
+    "VariantSelection": "domain.selection",
+    "VersionDraft": "domain.prompt",
+    "migrate": "persistence",
+    "open_repository": "persistence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

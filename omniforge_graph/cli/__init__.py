@@ -1,0 +1,54 @@
+"""The command `omniforge-graph`."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from omniforge_graph.cli.demo import demo
+from omniforge_graph.cli.plugins import plugins
+from omniforge_graph.cli.results import results
+from omniforge_graph.cli.schema import schema
+from omniforge_graph.cli.serve import migrate, serve
+from omniforge_graph.errors import OmniForgeError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="omniforge-graph",
+    help="Controlled experiments on LLM prompt versions, through one GraphQL API.\n\n"
+    "Every option can also be set by a variable OMNIFORGE_<NAME>, such as OMNIFORGE_DATABASE_URL.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for command in (serve, migrate, demo, results, plugins, schema):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only when asked
+
+        typer.echo(version("omniforge-graph"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
+def main() -> None:
+    """Run the command; an expected error is one line on standard error and exit code 2."""
+    try:
+        app()
+    except OmniForgeError as problem:
+        Console(stderr=True).print(f"[bold red]{problem.code}[/] {problem.message}", highlight=False, soft_wrap=True)
+        sys.exit(2)

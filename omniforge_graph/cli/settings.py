@@ -1,0 +1,24 @@
+"""The options that several commands share, and how they become settings."""
+
+from typing import Annotated, Any
+
+import typer
+
+from omniforge_graph.config import Settings, load_settings
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="sqlite:///relative.db, sqlite:////absolute/path.db or postgres://user:password@host:port/name.",
+        show_default="sqlite:///omniforge.db",
+    ),
+]
+DisablePlugin = Annotated[
+    list[str] | None,
+    typer.Option(help="A plugin not to load, by its entry-point name. May be given several times.", metavar="NAME"),
+]
+
+
+def read_settings(disable_plugin: list[str] | None = None, **options: Any) -> Settings:
+    """Return the settings: options that were given win over variables."""
+    return load_settings(disabled_plugins=tuple(disable_plugin) if disable_plugin else None, **options)

@@ -1,0 +1,1 @@
+"""The door to clients: translates GraphQL to use cases and back, and decides nothing."""

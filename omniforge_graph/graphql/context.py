@@ -1,0 +1,40 @@
+"""What every resolver of one request shares: the use cases, who asks, and the loaders."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import strawberry
+
+from omniforge_graph.domain.caller import Caller
+from omniforge_graph.graphql.loaders import Loaders
+from omniforge_graph.services.assembly import Services
+
+ACTOR_HEADER = "omniforge-actor"
+TENANT_HEADER = "omniforge-tenant"
+REQUEST_ID_HEADER = "x-request-id"
+
+
+class Context:
+    """The context of one request."""
+
+    __slots__ = ("caller", "loaders", "services")
+
+    def __init__(self, services: Services, caller: Caller) -> None:
+        self.services = services
+        self.caller = caller
+        self.loaders = Loaders(services.repository, caller)
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
+
+
+def read_caller(headers: Mapping[str, str]) -> Caller:
+    """Return who asks, from headers that the gateway in front sets: the actor, the tenant, the request's id.
+
+    Without a tenant header the caller is not confined. Raises `TextError` for a header that cannot be stored.
+    """
+    return Caller(
+        actor=headers.get(ACTOR_HEADER) or "anonymous",
+        tenant_id=headers.get(TENANT_HEADER) or None,
+        request_id=(headers.get(REQUEST_ID_HEADER) or "")[:100] or None,
+    )

@@ -1,0 +1,31 @@
+"""The query a newcomer tries first: it needs no id, and shows living numbers."""
+
+EXAMPLE_QUERY = """\
+# The newest experiment that is running, and what its numbers say so far.
+{
+  experiments(first: 1, filter: { status: { eq: RUNNING } }) {
+    edges {
+      node {
+        id
+        name
+        prompt { key }
+        variants { name trafficPercentage exposureCount }
+        analysis {
+          metric { key }
+          test
+          sampleSizeSufficient
+          requiredUnits
+          variantStats { variant { name } units conversionRate }
+          comparisons {
+            treatment { name }
+            relativeEffect { estimate lower upper }
+            adjustedPValue
+            isSignificant
+          }
+          recommendation { verdict summary }
+        }
+      }
+    }
+  }
+}
+"""

@@ -1,0 +1,1 @@
+"""The inputs of the schema, and their way into the domain."""

@@ -1,0 +1,67 @@
+"""Numbers to analyse, and experiments to plan."""
+
+import strawberry
+from strawberry.scalars import JSON
+
+from omniforge_graph.domain.plan import DEFAULT_MINIMUM_EFFECT, AnalysisPlan
+from omniforge_graph.graphql.enums import Direction, MetricKind
+from omniforge_graph.graphql.inputs.nesting import read_object
+
+
+@strawberry.input(description="One variant's numbers.")
+class AnalyzeVariantInput:
+    """One variant's numbers."""
+
+    name: str = strawberry.field(description="Its name.")
+    units: int = strawberry.field(description="Its units.")
+    is_control: bool = strawberry.field(default=False, description="The first is the control unless one is marked.")
+    mean: float | None = strawberry.field(default=None, description="The mean over units.")
+    standard_deviation: float | None = strawberry.field(default=None, description="The units' standard deviation.")
+    conversions: int | None = strawberry.field(default=None, description="The units that converted, for BINARY.")
+
+
+@strawberry.input(description="Numbers to analyse. Nothing is stored.")
+class AnalyzeInput:
+    """Numbers to analyse."""
+
+    kind: MetricKind = strawberry.field(description="What the values are.")
+    variants: list[AnalyzeVariantInput] = strawberry.field(description="Two or more.")
+    direction: Direction = strawberry.field(
+        default=Direction.HIGHER_IS_BETTER, description="Whether a larger value is good news."
+    )
+    test: str | None = strawberry.field(
+        default=None, description="A statistical test; chosen by the kind unless given."
+    )
+    options: JSON | None = strawberry.field(default=None, description="The test's options, a JSON object.")
+    confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
+    power: float = strawberry.field(default=0.8, description="The chance to detect the minimum effect, 0 to 1.")
+    minimum_effect: float = strawberry.field(
+        default=DEFAULT_MINIMUM_EFFECT, description="The smallest difference worth detecting; 0.2 is 20 %."
+    )
+    relative: bool = strawberry.field(default=True, description="Whether the minimum effect is relative.")
+
+    def to_plan(self) -> AnalysisPlan:
+        """Return the domain's value; raises `ValidationError`."""
+        return AnalysisPlan(
+            test=self.test,
+            options=read_object(self.options, "options"),
+            confidence_level=self.confidence_level,
+            power=self.power,
+            minimum_effect=self.minimum_effect,
+            relative=self.relative,
+        )
+
+
+@strawberry.input(description="What a sample-size plan needs.")
+class SampleSizeInput:
+    """What a sample-size plan needs."""
+
+    kind: MetricKind = strawberry.field(description="What the values are.")
+    baseline: float = strawberry.field(description="The control's mean; for BINARY its rate, between 0 and 1.")
+    minimum_detectable_effect: float = strawberry.field(description="The smallest difference worth detecting.")
+    relative: bool = strawberry.field(default=False, description="Whether it is relative to the baseline.")
+    standard_deviation: float | None = strawberry.field(default=None, description="The units'; needed unless BINARY.")
+    power: float = strawberry.field(default=0.8, description="The chance to detect the difference, between 0 and 1.")
+    confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
+    variants: int = strawberry.field(default=2, description="Variants, the control included.")
+    daily_units: float | None = strawberry.field(default=None, description="New units per day, over all variants.")

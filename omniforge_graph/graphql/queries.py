@@ -1,0 +1,174 @@
+"""What clients can ask."""
+
+from typing import Annotated
+
+import strawberry
+from strawberry import ID
+
+from omniforge_graph.domain.selection import VariantSelection
+from omniforge_graph.errors import ExperimentNotFoundError, ForbiddenError, PromptNotFoundError, ValidationError
+from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect, read_page
+from omniforge_graph.graphql.context import Info
+from omniforge_graph.graphql.inputs.event import PromptSlotInput
+from omniforge_graph.graphql.inputs.experiment import ExperimentFilter
+from omniforge_graph.graphql.inputs.numbers import AnalyzeInput, SampleSizeInput
+from omniforge_graph.graphql.types.experiment import Experiment, Metric
+from omniforge_graph.graphql.types.numbers import NumbersAnalysis, SampleSize
+from omniforge_graph.graphql.types.plugin import Plugin
+from omniforge_graph.graphql.types.prompt import Prompt
+from omniforge_graph.graphql.types.selection import Selection
+
+Slots = Annotated[
+    list[PromptSlotInput], strawberry.argument(description="1 to 100 slots, the most important one first.")
+]
+Tenant = Annotated[ID, strawberry.argument(description="The tenant that is served; the unit unless another is given.")]
+TenantFilter = Annotated[
+    ID | None, strawberry.argument(description="Only what this tenant can use: its own and the shared ones.")
+]
+Unit = Annotated[ID | None, strawberry.argument(description="The unit to assign, if it is not the tenant.")]
+Track = Annotated[
+    bool, strawberry.argument(description="Also record the exposure, idempotently and without delaying the answer.")
+]
+
+
+@strawberry.type(description="What clients can ask.")
+class Query:
+    """What clients can ask."""
+
+    @strawberry.field(description="A prompt by id, or by key as the tenant sees it.")
+    async def prompt(
+        self,
+        info: Info,
+        id: Annotated[ID | None, strawberry.argument(description="The prompt's id.")] = None,
+        key: Annotated[str | None, strawberry.argument(description="The prompt's key.")] = None,
+        tenant_id: Annotated[
+            ID | None,
+            strawberry.argument(description="With a key: the tenant's own prompt, else the shared one."),
+        ] = None,
+    ) -> Prompt | None:
+        """Find one prompt."""
+        if (id is None) == (key is None):
+            raise ValidationError("Give id or key: one of them.", path=("id",))
+        if id is not None:
+            found = await info.context.loaders.prompt(id)
+        else:
+            caller = info.context.caller
+            found = await info.context.services.prompts.find_by_key(key or "", tenant_id, caller=caller)
+        if found is None:
+            name = f"id {id!r}" if id is not None else f"key {key!r}"
+            raise PromptNotFoundError(f"There is no prompt with {name}.", path=("id" if id is not None else "key",))
+        return Prompt.of(found)
+
+    @strawberry.field(description="Prompts, the newest first.")
+    async def prompts(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        tenant_id: TenantFilter = None,
+    ) -> Connection[Prompt]:
+        """List prompts."""
+        repository, scope = info.context.services.repository, _scope(info, tenant_id)
+        page = await repository.list_prompts(read_page(first, after, last, before), scope)
+        return connect(page, Prompt.of, lambda prompt: prompt.id, lambda: repository.count_prompts(scope))
+
+    @strawberry.field(description="An experiment by id.")
+    async def experiment(
+        self, info: Info, id: Annotated[ID, strawberry.argument(description="The experiment's id.")]
+    ) -> Experiment | None:
+        """Find one experiment."""
+        experiment = await info.context.loaders.experiment(id)
+        if experiment is None:
+            raise ExperimentNotFoundError(f"There is no experiment {id!r}.", path=("id",))
+        return Experiment.of(experiment)
+
+    @strawberry.field(description="Experiments, the newest first.")
+    async def experiments(
+        self,
+        info: Info,
+        filter: Annotated[ExperimentFilter | None, strawberry.argument(description="Which ones.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        tenant_id: TenantFilter = None,
+    ) -> Connection[Experiment]:
+        """List experiments."""
+        repository = info.context.services.repository
+        where = (filter or ExperimentFilter()).to_domain(_scope(info, tenant_id))
+        page = await repository.list_experiments(where, read_page(first, after, last, before))
+        return connect(page, Experiment.of, lambda each: each.id, lambda: repository.count_experiments(where))
+
+    @strawberry.field(description="The metrics that can be used, by key.")
+    async def metrics(self, info: Info, tenant_id: TenantFilter = None) -> list[Metric]:
+        """List metrics."""
+        usable = await info.context.services.metrics.usable(_scope(info, tenant_id), caller=info.context.caller)
+        return [Metric.of(metric) for metric in usable]
+
+    @strawberry.field(
+        description="The variant for a unit: the first slot whose prompt has a running experiment; null when none has."
+    )
+    async def select_variant(
+        self, info: Info, prompts: Slots, tenant_id: Tenant, unit_id: Unit = None, track: Track = True
+    ) -> Selection | None:
+        """Select for the first slot under test."""
+        context = info.context
+        selection = await context.services.selector.select_first(
+            [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
+        )
+        if selection is None:
+            return None
+        _track(info, selection, tenant_id, unit_id, track)
+        return Selection.of(selection)
+
+    @strawberry.field(description="The version to use for each slot: the assigned variant's, else the current one.")
+    async def select_variants(
+        self, info: Info, prompts: Slots, tenant_id: Tenant, unit_id: Unit = None, track: Track = True
+    ) -> list[Selection]:
+        """Select for every slot."""
+        context = info.context
+        selections = await context.services.selector.select_all(
+            [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
+        )
+        for selection in selections:
+            _track(info, selection, tenant_id, unit_id, track)
+        return [Selection.of(selection) for selection in selections]
+
+    @strawberry.field(description="Analyse numbers that live elsewhere. Nothing is stored.")
+    async def analyze(
+        self, info: Info, input: Annotated[AnalyzeInput, strawberry.argument(description="The numbers.")]
+    ) -> NumbersAnalysis:
+        """Analyse numbers that live elsewhere."""
+        analyses = info.context.services.analyses
+        arms, samples, metric, plan = input.read()
+        result = await analyses.compute(lambda: analyses.analyzer.judge(arms, metric, plan, samples))
+        return NumbersAnalysis.of(result, {arm.id: arm.name for arm in arms})
+
+    @strawberry.field(description="How many units an experiment needs.")
+    async def sample_size(
+        self, info: Info, input: Annotated[SampleSizeInput, strawberry.argument(description="The plan.")]
+    ) -> SampleSize:
+        """Plan a sample size."""
+        return SampleSize.of(await info.context.services.analyses.compute(input.plan))
+
+    @strawberry.field(description="Every plugin that was found, and what it offers.")
+    def plugins(self, info: Info) -> list[Plugin]:
+        """List plugins."""
+        return [Plugin.of(plugin) for plugin in info.context.services.registry.plugins]
+
+
+def _scope(info: Info, tenant_id: str | None) -> str | None:
+    """Return the tenant whose things to list: the caller's if it is confined, else the one asked for."""
+    own = info.context.caller.tenant_id
+    if own is not None and tenant_id not in (None, own):
+        raise ForbiddenError(
+            f"A caller confined to tenant {own!r} may not list the things of tenant {tenant_id!r}.", path=("tenantId",)
+        )
+    return own if own is not None else tenant_id
+
+
+def _track(info: Info, selection: VariantSelection, tenant_id: str, unit_id: str | None, track: bool) -> None:
+    if track:
+        info.context.services.tracker.track(selection, tenant_id if unit_id is None else unit_id)
