@@ -52,7 +52,7 @@ def implementations(plugin: object, name: str) -> Mapping[str, HookImpl]:
 
 def _check(hook: str, implementation: HookImpl) -> None:
     if hook not in HOOKS:
-        near = get_close_matches(hook, HOOKS, n=1)
+        near = get_close_matches(hook, HOOKS, n=1, cutoff=0.8)
         hint = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(HOOKS)}."
         raise ConfigurationError(f"{hook} is not a hook; {hint}")
     if implementation.wrapper or implementation.hookwrapper:

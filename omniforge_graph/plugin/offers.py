@@ -93,8 +93,9 @@ def _schema(owner: str, options_type: object) -> Mapping[str, Any]:
         options_type()
         (reference,), definitions = msgspec.json.schema_components([options_type], ref_template="#/$defs/{name}")
     except (TypeError, ValueError, msgspec.ValidationError) as problem:
+        reason = " ".join(str(problem).split())
         raise ValidationError(
-            f"{owner}.options_type: {problem}. Every option needs a default and a type msgspec can describe."
+            f"{owner}.options_type: {reason}. Every option needs a default and a type msgspec can describe."
         ) from problem
     schema = definitions.pop(reference["$ref"].rpartition("/")[2])
     if options_type is Options:

@@ -123,8 +123,8 @@ class PluginRegistry:
                 raise _broken(each, hook, answer, f"a loaded test for {metric.kind} ({', '.join(fitting)}), or None")
             return test.name
         raise UnknownPluginError(
-            f"No plugin chooses a statistical test for metric {metric.key} ({metric.kind}); name one of "
-            f"{', '.join(sorted(self.tests)) or 'none: no test is loaded'}.",
+            f"No plugin chooses a statistical test for metric {metric.key} ({metric.kind}); name one in the "
+            f"analysis plan. There {_listed(sorted(self.tests))}.",
             path=("analysis", "test"),
         )
 
