@@ -55,18 +55,19 @@ def postgres_server():
     server = get_server(folder / "data", start=False)
     with PostgresServer._lock:  # as root it makes a system user, and the processes of xdist must not collide there
         server.ensure_pgdata_inited()
-    rules = ("host all locked 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust", "local all all trust")
-    (folder / "data" / "pg_hba.conf").write_text("\n".join(rules) + "\n", encoding="utf-8")
     port = find_suitable_port("127.0.0.1")
-    settings = ("fsync=off", "max_connections=200", "unix_socket_directories=''", "listen_addresses=127.0.0.1")
-    options = f"-p {port} " + " ".join(f'-c "{setting}"' for setting in settings)
+    settings = (f"port={port}", "listen_addresses='127.0.0.1'", "unix_socket_directories=''", "max_connections=200")
+    with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as configuration:
+        configuration.write("\n".join((*settings, "fsync=off")) + "\n")
+    rules = "host all locked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+    (folder / "data" / "pg_hba.conf").write_text(rules, encoding="utf-8")
 
     def control(*arguments):
         pgexec(
             "pg_ctl", ("-w", "-D", str(folder / "data"), *arguments), bin_path=server.bin_path, user=server.system_user
         )
 
-    control("-o", options, "-l", str(folder / "data" / "log"), "start")
+    control("-l", str(folder / "data" / "log"), "start")
     try:
         yield f"postgres://postgres:any@127.0.0.1:{port}"
     finally:

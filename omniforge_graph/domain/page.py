@@ -49,3 +49,17 @@ class Page(Generic[T]):
     items: Sequence[T]
     has_next: bool = False
     has_previous: bool = False
+
+    @classmethod
+    def of(cls, found: Sequence[T], request: PageRequest) -> "Page[T]":
+        """Cut a page from up to `size + 1` items in list order; the one too many tells that more lie beyond.
+
+        On the other side more lie if the request begins at a position: that of an item the caller has seen.
+        """
+        surplus = len(found) > request.size
+        start = max(len(found) - request.size, 0) if request.backward else 0
+        return cls(
+            items=found[start : start + request.size],
+            has_next=request.before is not None or (surplus and not request.backward),
+            has_previous=request.after is not None or (surplus and request.backward),
+        )

@@ -16,6 +16,11 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database can hold the text. What is not cannot be the id or key of anything."""
+    return not _UNSTORABLE.search(text)
+
+
 def clean_text(value: object, path: Sequence[str | int], *, maximum: int = MAX_NAME, required: bool = True) -> str:
     """Return `value` if it can be stored everywhere; raise `TextError` naming `path` if it cannot."""
     name = path[-1] if path else "text"

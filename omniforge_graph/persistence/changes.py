@@ -1,0 +1,119 @@
+"""Changes of the lifecycle: the ticket that orders them, the trail they leave, and the feed that others follow."""
+
+from omniforge_graph.domain.change import Change, ChangeSet, Signature, Subject
+from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.prompt import Prompt
+from omniforge_graph.errors import (
+    AlreadyRunningError,
+    ExperimentRunningError,
+    StaleRevisionError,
+)
+from omniforge_graph.persistence.mapping import change_row, experiment_row, prompt_row, to_change, variant_rows
+from omniforge_graph.persistence.session import Session, UniqueViolation
+from omniforge_graph.persistence.store import Store
+
+SAVE_VARIANT = (
+    "INSERT INTO variant (id, experiment_id, prompt_version_id, position, name, basis_points, is_control) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET prompt_version_id = excluded.prompt_version_id, "
+    "position = excluded.position, name = excluded.name, basis_points = excluded.basis_points, "
+    "is_control = excluded.is_control"
+)
+
+
+async def draw_ticket(session: Session) -> int:
+    """Return the sequence of the change that this transaction makes; its first statement.
+
+    The ticket's row stays locked until the transaction ends, so changes happen one after the other, what is read
+    after it holds until the commit, and sequences are in the order of commits without gaps.
+    """
+    rows = await session.rows("UPDATE ticket SET value = value + 1 WHERE id = 1 RETURNING value")
+    return int(rows[0]["value"])
+
+
+async def leave_trail(
+    session: Session,
+    sequence: int,
+    subject: Subject,
+    signature: Signature,
+    *,
+    experiment: PromptExperiment | None = None,
+    prompt: Prompt | None = None,
+) -> None:
+    """Write the change's entry in the audit trail, which is also the feed."""
+    await session.insert("change", change_row(sequence, subject, signature, experiment, prompt))
+
+
+class ChangeStore(Store):
+    """Saves change sets and tells what changed."""
+
+    async def save(self, changes: ChangeSet) -> None:
+        """Save all of a change set or none of it, with its entry in the audit trail."""
+        experiment, prompt = changes.experiment, changes.prompt
+        try:
+            async with self._database.transaction() as session:
+                sequence = await draw_ticket(session)
+                if experiment is not None:
+                    await _update(session, "experiment", experiment, experiment_row(experiment))
+                    await session.run_many(SAVE_VARIANT, variant_rows(experiment))
+                if prompt is not None:
+                    await _update(session, "prompt", prompt, prompt_row(prompt))
+                    await _refuse_while_running(session, prompt)
+                await leave_trail(
+                    session, sequence, changes.subject, changes.signature, experiment=experiment, prompt=prompt
+                )
+        except UniqueViolation:
+            assert experiment is not None, "only an experiment's row can violate a unique index here"
+            raise await self._already_running(experiment) from None
+
+    async def _already_running(self, experiment: PromptExperiment) -> AlreadyRunningError:
+        running = (await self.running_experiments([experiment.prompt_id])).get(experiment.prompt_id)
+        name = f"experiment {running.id}" if running else "another experiment"
+        return AlreadyRunningError(
+            f"Cannot start experiment {experiment.id}: {name} is RUNNING on prompt {experiment.prompt_id}; "
+            "stop or complete that one first.",
+            experiment_id=running.id if running else None,
+        )
+
+    async def head(self) -> int:
+        """Return the sequence of the newest change, 0 before the first."""
+        async with self._database.reading() as session:
+            return int((await session.rows("SELECT value FROM ticket WHERE id = 1"))[0]["value"])
+
+    async def changes_since(self, sequence: int, limit: int = 1000) -> list[Change]:
+        """Return the changes after `sequence`, oldest first."""
+        sql = "SELECT * FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        async with self._database.reading() as session:
+            return [to_change(row) for row in await session.rows(sql, sequence, limit)]
+
+    async def history(self, experiment_id: str) -> list[Change]:
+        """Return all changes of one experiment, oldest first."""
+        sql = "SELECT * FROM change WHERE experiment_id = ? ORDER BY sequence"
+        async with self._database.reading() as session:
+            return [to_change(row) for row in await session.rows(sql, experiment_id)]
+
+
+async def _update(session: Session, table: str, value: Prompt | PromptExperiment, row: dict[str, object]) -> None:
+    """Write the row if it is still at the revision before the value's."""
+    expected = value.revision - 1
+    if await session.update(table, row, value.id, expected):
+        return
+    found = await session.rows(f"SELECT revision FROM {table} WHERE id = ?", value.id)  # noqa: S608 - a constant
+    actual = found[0]["revision"] if found else None
+    raise StaleRevisionError(
+        f"{table.capitalize()} {value.id} is at revision {actual}, not {expected}: read it again and decide anew.",
+        expected=expected,
+        actual=actual,
+    )
+
+
+async def _refuse_while_running(session: Session, prompt: Prompt) -> None:
+    """Refuse a new current version if, after this change set, an experiment runs on the prompt."""
+    found = await session.rows("SELECT id FROM experiment WHERE prompt_id = ? AND status = 'RUNNING'", prompt.id)
+    if not found:
+        return
+    running_id = found[0]["id"]
+    raise ExperimentRunningError(
+        f"The current version of prompt {prompt.id} cannot change while experiment {running_id} is RUNNING on it: "
+        "stop or complete that experiment first, or ask to pause it in the same step.",
+        experiment_id=running_id,
+    )

@@ -1,0 +1,80 @@
+"""A database: sessions and transactions on whichever engine the URL names, and one meaning for every failure."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from omniforge_graph.persistence.address import SqliteAddress, parse_address
+from omniforge_graph.persistence.postgres import PostgresEngine
+from omniforge_graph.persistence.session import Limits, Session
+from omniforge_graph.persistence.sqlite import SqliteEngine
+
+
+class Database:
+    """An open database. Every block raises `UnavailableError` when the database is away or too slow.
+
+    Nothing was changed then, with one exception that no client of a server can rule out: if the connection breaks
+    while COMMIT is on its way, the change may have been made. Revisions and event ids make trying again safe.
+    """
+
+    def __init__(self, url: str, limits: Limits | None = None) -> None:
+        address = parse_address(url)
+        chosen = limits or Limits()
+        self._engine: SqliteEngine | PostgresEngine = (
+            SqliteEngine(address, chosen) if isinstance(address, SqliteAddress) else PostgresEngine(address, chosen)
+        )
+
+    async def open(self) -> None:
+        """Connect; `UnavailableError` or `ConfigurationError` if that fails."""
+        with self._explained():
+            try:
+                await self._engine.open()
+            except BaseException:
+                await self._engine.close()
+                raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Yield a session whose work is committed at the end of the block, or rolled back if the block raises."""
+        with self._explained():
+            async with self._engine.transaction() as session:
+                yield session
+
+    @asynccontextmanager
+    async def reading(self, *, study: bool = False) -> AsyncIterator[Session]:
+        """Yield a session for reading; `study` is for statements that go through many rows."""
+        with self._explained():
+            async with self._engine.reading(study=study) as session:
+                yield session
+
+    @asynccontextmanager
+    async def migration(self) -> AsyncIterator[Any]:
+        """Yield Tortoise's own client in a transaction that one process at a time can enter."""
+        with self._explained():
+            async with self._engine.migration() as client:
+                yield client
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            meaning = self._engine.explain(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+
+@asynccontextmanager
+async def connect(url: str, limits: Limits | None = None) -> AsyncIterator[Database]:
+    """Open the database that a URL names for the length of a block."""
+    database = Database(url, limits)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -1,0 +1,140 @@
+"""Exposures and outcomes: written in batches, read as unit-level statistics."""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from omniforge_graph.domain.event import Exposure, Outcome
+from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
+from omniforge_graph.persistence.mapping import to_micros
+from omniforge_graph.persistence.paging import storable
+from omniforge_graph.persistence.store import Store
+
+Key = TypeVar("Key", bound=Hashable)
+
+EXPOSURE_COLUMNS = {"experiment_id": "text", "unit_id": "text", "variant_id": "text", "occurred_at": "bigint"}
+OUTCOME_COLUMNS = {
+    "event_id": "text", "tenant_id": "text", "metric": "text", "unit_id": "text", "occurred_at": "bigint",
+    "value": "float8", "experiment_id": "text",
+}  # fmt: skip
+
+MEASURE = """
+WITH unit AS MATERIALIZED (
+    SELECT x.variant_id, COUNT(o.id) AS outcomes,
+        CASE CAST(? AS TEXT)
+            WHEN 'ANY' THEN COALESCE(MAX(o.value), 0)
+            WHEN 'SUM' THEN COALESCE(SUM(o.value), 0)
+            ELSE AVG(o.value)
+        END AS value
+    FROM exposure x
+    LEFT JOIN outcome o ON o.unit_id = x.unit_id AND o.metric = ? AND o.occurred_at >= x.occurred_at
+        AND (o.experiment_id IS NULL OR o.experiment_id = x.experiment_id)
+        AND (o.tenant_id IS NULL OR CAST(? AS TEXT) IS NULL OR o.tenant_id = ?)
+    WHERE x.experiment_id = ?
+    GROUP BY x.id, x.variant_id
+), middle AS MATERIALIZED (
+    SELECT variant_id, COUNT(*) AS exposed, COUNT(value) AS units, AVG(value) AS mean,
+        COUNT(CASE WHEN outcomes = 0 THEN 1 END) AS without_outcome
+    FROM unit GROUP BY variant_id
+)
+SELECT m.variant_id, m.exposed, m.units, m.mean, m.without_outcome,
+    SUM(u.value - m.mean) AS drift, SUM((u.value - m.mean) * (u.value - m.mean)) AS squares
+FROM middle m JOIN unit u ON u.variant_id = m.variant_id
+GROUP BY m.variant_id, m.exposed, m.units, m.mean, m.without_outcome
+"""
+"""One row per unit, then per variant its mean, then the squares around that mean: the corrected two-pass algorithm
+(Chan, Golub & LeVeque 1983), which stays exact where the textbook's difference of sums cancels to noise."""
+
+
+class EventStore(Store):
+    """Stores what happened."""
+
+    async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
+        """Record all in one transaction; return for each whether it was its unit's first in the experiment."""
+        keys = [(each.experiment_id, each.unit_id) for each in exposures]
+        rows = [(*key, each.variant_id, to_micros(each.occurred_at)) for key, each in zip(keys, exposures, strict=True)]
+        async with self._database.transaction() as session:
+            # In the keys' order, whatever the batch's: two batches that overlap cannot lock each other out.
+            inserted = await session.insert_new(
+                "exposure", EXPOSURE_COLUMNS, sorted(_first(keys, rows)), "experiment_id, unit_id"
+            )
+        return _novelty(keys, {(row["experiment_id"], row["unit_id"]) for row in inserted})
+
+    async def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Record all in one transaction; return for each whether it is new (its event id was not seen before)."""
+        keys = [_event_key(index, each) for index, each in enumerate(outcomes)]
+        rows = [_outcome_row(each) for each in outcomes]
+        async with self._database.transaction() as session:
+            inserted = await session.insert_new(
+                "outcome", OUTCOME_COLUMNS, sorted(_first(keys, rows), key=_by_event), "event_id, tenant_id"
+            )
+        new = {(row["event_id"], row["tenant_id"]) for row in inserted}
+        return _novelty(keys, new | {key for key in keys if isinstance(key, int)})
+
+    async def exposure_counts(self, experiment_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """Return, per experiment, the number of exposed units by variant id."""
+        counts: dict[str, dict[str, int]] = {experiment_id: {} for experiment_id in experiment_ids}
+        sql = (
+            "SELECT experiment_id, variant_id, COUNT(*) AS n FROM exposure WHERE experiment_id IN (?*) "
+            "GROUP BY experiment_id, variant_id"
+        )
+        async with self._database.reading(study=True) as session:
+            for row in await session.rows(sql, storable(experiment_ids)):
+                counts[row["experiment_id"]][row["variant_id"]] = int(row["n"])
+        return counts
+
+    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
+        """Return a metric's unit-level statistics: outcomes at or after the unit's exposure, one row per unit."""
+        tenant_id = experiment.tenant_id
+        values = (str(metric.aggregation), metric.key, tenant_id, tenant_id, experiment.id)
+        async with self._database.reading(study=True) as session:
+            rows = {row["variant_id"]: row for row in await session.rows(MEASURE, *values)}
+        table = np.array([_summary(rows.get(variant.id)) for variant in experiment.variants]).T
+        exposed, without_outcome, units, mean, variance = table
+        return MeasuredSamples(SampleStatistics.of(units, mean, variance), exposed, without_outcome)
+
+
+def _summary(row: Mapping[str, Any] | None) -> tuple[float, float, float, float, float]:
+    """Return exposed units, those without an outcome, measured units, their mean and unbiased variance."""
+    if row is None:
+        return 0.0, 0.0, 0.0, np.nan, np.nan
+    units = row["units"]
+    if units == 0:
+        return row["exposed"], row["without_outcome"], 0.0, np.nan, np.nan
+    drift = row["drift"]
+    squares = max(row["squares"] - drift * drift / units, 0.0)
+    variance = squares / (units - 1) if units > 1 else np.nan
+    return row["exposed"], row["without_outcome"], units, row["mean"] + drift / units, variance
+
+
+def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
+    return (
+        outcome.event_id, outcome.tenant_id, outcome.metric, outcome.unit_id, to_micros(outcome.occurred_at),
+        float(outcome.value), outcome.experiment_id,
+    )  # fmt: skip
+
+
+def _event_key(index: int, outcome: Outcome) -> Hashable:
+    """Return what makes an outcome the same as another: its event id and sender's tenant, else nothing but itself."""
+    return index if outcome.event_id is None else (outcome.event_id, outcome.tenant_id)
+
+
+def _by_event(row: Sequence[Any]) -> tuple[str, str]:
+    return row[0] or "", row[1] or ""
+
+
+def _first(keys: Sequence[Hashable], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the row of each key's first occurrence in the batch."""
+    return list(dict(zip(reversed(keys), reversed(rows), strict=True)).values())
+
+
+def _novelty(keys: Sequence[Hashable], new: set[Any]) -> list[bool]:
+    """Return for each event whether it is the first of its key in the batch, and the key is new."""
+    verdicts = []
+    for key in keys:
+        verdicts.append(key in new)
+        new.discard(key)
+    return verdicts

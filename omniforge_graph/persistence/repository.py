@@ -1,0 +1,33 @@
+"""The repository: all of the port on one database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from omniforge_graph.persistence.database import connect
+from omniforge_graph.persistence.events import EventStore
+from omniforge_graph.persistence.experiments import ExperimentStore
+from omniforge_graph.persistence.metrics import MetricStore
+from omniforge_graph.persistence.prompts import PromptStore
+from omniforge_graph.persistence.schema import check_schema
+from omniforge_graph.persistence.session import Limits
+
+
+class TortoiseRepository(PromptStore, ExperimentStore, MetricStore, EventStore):
+    """Stores everything in SQLite or PostgreSQL, by models and migrations of Tortoise."""
+
+    async def ping(self) -> None:
+        """Return if the database answers and its schema is this release's; raise `UnavailableError` else."""
+        async with self._database.reading() as session:
+            await check_schema(session)
+
+
+@asynccontextmanager
+async def open_database(url: str, limits: Limits | None = None) -> AsyncIterator[TortoiseRepository]:
+    """Open the database that a URL names and yield the repository on it.
+
+    Raises:
+        ConfigurationError: the URL or what it names is wrong.
+        UnavailableError: the database cannot be reached.
+    """
+    async with connect(url, limits) as database:
+        yield TortoiseRepository(database)

@@ -1,0 +1,61 @@
+"""A session: one connection to speak SQL on, the same for both engines.
+
+Statements are written once: values are ``?``, and ``IN (?*)`` takes a collection as one value, so that the text of a
+statement, and with it the engine's prepared plan, never depends on how many there are.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+class UniqueViolation(Exception):  # noqa: N818 - a fact for the caller to interpret, not yet an error
+    """A statement met a unique index; inside a transaction nothing more can be done but leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds until a wait is given up: for a connection, for a statement, and for one that analyses many rows."""
+
+    acquire: float = 2.0
+    command: float = 3.0
+    study: float = 8.0
+
+
+class Session(ABC):
+    """Statements on one connection, in the transaction it was opened with or each on its own."""
+
+    @abstractmethod
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        """Run a statement and return its rows, addressed by column name."""
+
+    @abstractmethod
+    async def run(self, sql: str, *values: Any) -> int:
+        """Run a statement and return how many rows it changed; `UniqueViolation` if an index refuses it."""
+
+    @abstractmethod
+    async def run_many(self, sql: str, values: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for each row of values."""
+
+    @abstractmethod
+    async def insert_new(
+        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], returning: str
+    ) -> list[Row]:
+        """Insert many rows, skip those that a unique index refuses, return `returning` of those inserted.
+
+        `columns` names the columns in the rows' order, each with its type.
+        """
+
+    async def insert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Insert one row."""
+        marks = ", ".join("?" * len(row))
+        await self.run(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", *row.values())  # noqa: S608
+
+    async def update(self, table: str, row: Mapping[str, Any], id: str, revision: int) -> bool:  # noqa: A002
+        """Update the row of that id if it is still at that revision; return whether it was."""
+        settings = ", ".join(f"{column} = ?" for column in row)
+        sql = f"UPDATE {table} SET {settings} WHERE id = ? AND revision = ?"  # noqa: S608 - names are constants
+        return await self.run(sql, *row.values(), id, revision) == 1
