@@ -5,12 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omniforge_graph.domain.bucketing import HashAlgorithm, check_seed
+from omniforge_graph.domain.metric import MetricKind
 from omniforge_graph.domain.shares import Phase
+from omniforge_graph.domain.text import clean_json
 from omniforge_graph.errors import ValidationError
 
 DEFAULT_STRATEGY = "weighted"
 DEFAULT_MINIMUM_EFFECT = 0.2
 """Relative: a fifth more or less than the control. Prompt changes rarely matter to a team below that."""
+
+
+def usual_test(kind: MetricKind) -> str:
+    """Return the name of the test that judges a kind of metric when neither a plan nor a plugin names another."""
+    return "z_test" if kind is MetricKind.BINARY else "welch_t"
 
 
 def check_between(value: float, low: float, high: float, name: str) -> None:
@@ -31,6 +38,7 @@ class AllocationPlan:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        object.__setattr__(self, "options", clean_json(self.options, ("allocation", "options")))
 
     @property
     def phase(self) -> Phase:
@@ -58,3 +66,4 @@ class AnalysisPlan:
         check_between(self.confidence_level, 0.5, 1, "confidenceLevel")
         check_between(self.power, 0, 1, "power")
         check_between(self.minimum_effect, 0, float("inf"), "minimumEffect")
+        object.__setattr__(self, "options", clean_json(self.options, ("options",)))

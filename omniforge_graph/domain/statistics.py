@@ -60,6 +60,19 @@ class SampleStatistics:
         """Units times mean, as whole numbers: the converted units of a BINARY metric."""
         return np.where(self.units > 0, np.rint(self.units * np.nan_to_num(self.mean)), 0.0)
 
+    @property
+    def squared_standard_error(self) -> FloatArray:
+        """The variance of the mean; NaN below two units."""
+        return np.divide(self.variance, self.units, out=np.full_like(self.variance, np.nan), where=self.units > 1)
+
+    def split(self, control: int) -> tuple["SampleStatistics", "SampleStatistics"]:
+        """Return the control, with a last axis of one so that it broadcasts, and the treatments in variant order."""
+        arrays = (self.units, self.mean, self.variance)
+        return (
+            SampleStatistics(*(each[..., [control]] for each in arrays)),
+            SampleStatistics(*(np.delete(each, control, axis=-1) for each in arrays)),
+        )
+
     def merge(self, other: "SampleStatistics") -> "SampleStatistics":
         """Return the statistics of both samples together (Chan, Golub & LeVeque 1983); exact for shards."""
         n = self.units + other.units
@@ -93,6 +106,7 @@ class Flag(StrEnum):
     NO_VARIANCE = "NO_VARIANCE"
     SMALL_COUNTS = "SMALL_COUNTS"
     SKEWED = "SKEWED"
+    NO_BASELINE = "NO_BASELINE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Statistical tests that come with OmniForge Graph: one file is one plugin."""
