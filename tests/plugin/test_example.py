@@ -64,3 +64,37 @@ def test_it_passes_the_contract_as_the_page_says(example_files, installed_exampl
     (tmp_path / "test_agresti_caffo.py").write_text(example_files["test_agresti_caffo.py"], encoding="utf-8")
     arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path))
     assert "30 passed" in run(installed_example, *arguments, str(tmp_path))
+
+
+WITH_THE_ANALYZER = """
+import json
+from datetime import UTC, datetime
+import numpy as np
+from omniforge_graph import ExperimentAnalyzer
+from omniforge_graph.domain.experiment import PromptExperiment, Variant
+from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
+from omniforge_graph.domain.shares import lay_out
+from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
+
+experiment = PromptExperiment(
+    id="e", prompt_id="p", name="n",
+    variants=(Variant("a", "A", "v1", 5000, is_control=True), Variant("b", "B", "v2", 5000)),
+    metrics=(Metric("converted"),),
+    allocation=AllocationPlan("seed", (lay_out([("a", 5000), ("b", 5000)]),)),
+    created_at=datetime(2024, 1, 1, tzinfo=UTC), created_by="me",
+    analysis=AnalysisPlan(test="agresti_caffo", options={"added": 2.0}),
+)
+units = np.array([70.0, 80.0])
+measured = MeasuredSamples(SampleStatistics.of_rates([56, 48], units), units, np.zeros(2))
+result = ExperimentAnalyzer().analyze(experiment, {"converted": measured})
+(comparison,) = result.comparisons
+estimate = comparison.absolute_effect.estimate
+print(json.dumps([result.test, comparison.treatment_id, estimate, comparison.p_value < 0.01]))
+"""
+
+
+def test_the_analyzer_judges_an_experiment_by_it(installed_example):
+    test, treatment, estimate, is_small = json.loads(run(installed_example, "-c", WITH_THE_ANALYZER))
+    assert (test, treatment, is_small) == ("agresti_caffo", "b", True)
+    assert estimate == pytest.approx(50 / 84 - 58 / 74, abs=1e-12)

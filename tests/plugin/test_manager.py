@@ -175,7 +175,7 @@ def test_a_hook_of_a_newer_version_can_be_optional(distributions):
 
 def test_a_name_claimed_by_two_others_loads_neither_and_imports_neither(distributions):
     source = "raise AssertionError('imported')"
-    found = distributions("acme", thing=source) + distributions("zeta", thing=source, fine=OBSERVER)
+    found = distributions("zeta", thing=source, fine=OBSERVER) + distributions("acme", thing=source)
     registry = load_plugins(entry_points=found)
     assert status_of(registry) == {("zeta", "fine"): LOADED, ("acme", "thing"): FAILED, ("zeta", "thing"): FAILED}
     for plugin in registry.plugins[1:]:
@@ -213,6 +213,29 @@ def test_a_strategy_name_claimed_by_two_others_loads_neither(distributions):
     assert not registry.strategies
     assert registry.implementations["omniforge_events_recorded"] == ()
     assert all("acme (plugin a) and zeta (plugin b)" in plugin.error for plugin in registry.plugins)
+
+
+RECORDER = """
+from omniforge_graph.plugin import hookimpl
+
+@hookimpl
+def omniforge_events_recorded(experiment_id):
+    experiment_id.append(__name__)
+"""
+
+
+@pytest.mark.parametrize("ourselves", ["omniforge-graph", "OmniForge_Graph"])
+def test_ours_come_last_whatever_their_names(distributions, ourselves):
+    found = distributions(ourselves, a=RECORDER, c=RECORDER) + distributions("acme", b=RECORDER, d=RECORDER)
+    heard = []
+    load_plugins(entry_points=found).events_recorded(heard, 1)
+    assert [name[-1] for name in heard] == ["b", "d", "a", "c"]
+
+
+def test_two_of_ours_under_one_name_are_both_refused(distributions):
+    source = STRATEGY.format(name="first")
+    found = distributions("omniforge-graph", a=source, b=source)
+    assert set(status_of(load_plugins(entry_points=found)).values()) == {FAILED}
 
 
 # ---------------------------------------------------------------- disabled
