@@ -1,0 +1,22 @@
+"""GraphQL over HTTP and WebSocket for any Strawberry schema: strict, bounded, masked, and fast."""
+
+from omniforge_graph.graphql.transport.app import GraphQLApp
+from omniforge_graph.graphql.transport.background import BackgroundQueue
+from omniforge_graph.graphql.transport.engine import Engine, Request
+from omniforge_graph.graphql.transport.http import MakeContext
+from omniforge_graph.graphql.transport.limits import Limits
+from omniforge_graph.graphql.transport.masking import ErrorMask
+from omniforge_graph.graphql.transport.response import Response
+from omniforge_graph.graphql.transport.websocket import SocketLimits
+
+__all__ = [
+    "BackgroundQueue",
+    "Engine",
+    "ErrorMask",
+    "GraphQLApp",
+    "Limits",
+    "MakeContext",
+    "Request",
+    "Response",
+    "SocketLimits",
+]

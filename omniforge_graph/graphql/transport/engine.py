@@ -1,0 +1,182 @@
+"""Executes GraphQL operations: limits before, time limit during, masking after."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from inspect import isawaitable
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import msgspec
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql.execution import (
+    Executor,
+    create_source_event_stream,
+    execute_root_selection_set,
+    execute_subscription_event,
+    map_source_to_response_event,
+)
+from graphql.pyutils import AwaitableOrValue
+
+from omniforge_graph.errors import ForbiddenError, OmniForgeError, UnavailableError
+from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
+from omniforge_graph.graphql.transport.limits import Limits
+from omniforge_graph.graphql.transport.masking import BAD_USER_INPUT, ErrorMask
+from omniforge_graph.graphql.transport.response import Response, client_error
+
+MAX_COERCION_ERRORS = 20
+
+Value = TypeVar("Value")
+
+
+class OutOfTimeError(GraphQLError):
+    """The request took longer than the server allows."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The request took longer than {seconds:g} s and was given up; "
+            "a mutation may or may not have been carried out.",
+            extensions={"code": "TIMEOUT"},
+        )
+
+
+STATUSES: Mapping[type[Exception], int] = {
+    ForbiddenError: 403,
+    UnavailableError: 503,
+    OutOfTimeError: 503,
+    OmniForgeError: 400,
+}
+"""The HTTP status of what fails outside of any resolver, by the first class that fits; anything else is 500."""
+
+
+class StrawberrySchema(Protocol):
+    """A `strawberry.Schema`, which carries the graphql-core schema it was built into."""
+
+    _schema: GraphQLSchema
+
+
+class Request(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A GraphQL request as the GraphQL-over-HTTP specification writes it; other members are ignored."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+Contexts: TypeAlias = Callable[[], Any]
+"""Makes a fresh context. Each event of a subscription has its own, so that no loader serves stale rows."""
+
+
+class Engine:
+    """One schema, ready to execute. Resolvers of Strawberry run unchanged; its own pipeline is not used."""
+
+    def __init__(
+        self,
+        schema: StrawberrySchema | GraphQLSchema,
+        limits: Limits | None = None,
+        mask: ErrorMask | None = None,
+        *,
+        timeout: float = 10.0,
+        hide_suggestions: bool = False,
+    ) -> None:
+        self._owner = schema  # a Strawberry schema is known to its graphql-core schema by a weak reference only
+        self._schema = schema if isinstance(schema, GraphQLSchema) else schema._schema  # noqa: SLF001
+        self._documents = DocumentCache(self._schema, limits, hide_suggestions=hide_suggestions)
+        self._mask = mask or ErrorMask()
+        self._timeout = timeout
+        self._hide_suggestions = hide_suggestions
+
+    def prepare(self, request: Request) -> Operation | Response:
+        """Return the operation that the request names, within all limits, or the response that says why not."""
+        operation = self._documents.prepare(request.query, request.operation_name, request.variables)
+        if isinstance(operation, Refusal):
+            return Response(errors=operation.errors, executed=False, status=400)
+        return operation
+
+    async def execute(self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts) -> Response:
+        """Execute a query or a mutation. Never raises but for cancellation: whatever happens is in the response."""
+        try:
+            executor = self._build(operation, variables, contexts())
+            if isinstance(executor, Response):
+                return executor
+            result = execute_root_selection_set(executor)
+            if not isinstance(result, ExecutionResult):
+                result = await self._in_time(result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, operation.name)
+        return self._respond(result, operation)
+
+    async def subscribe(
+        self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts
+    ) -> AsyncGenerator[Response, None]:
+        """Yield one response for each event; close the generator to unsubscribe.
+
+        A subscription that cannot start, or whose source fails, yields one response that was not executed, and ends.
+        """
+        started = await self._start(operation, variables, contexts)
+        if isinstance(started, Response):
+            yield started
+            return
+
+        def execute_event(event: Executor[Any]) -> AwaitableOrValue[ExecutionResult]:
+            event.context_value = contexts()
+            return execute_subscription_event(event)
+
+        executor, source = started
+        async with aclosing(map_source_to_response_event(executor, source, execute_event)) as results:
+            try:
+                async for result in results:
+                    yield self._respond(result, operation)
+            except Exception as error:  # noqa: BLE001 - raised by the source itself, between two events
+                yield self.failed(error, operation.name)
+
+    async def _start(
+        self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts
+    ) -> tuple[Executor[Any], AsyncIterable[Any]] | Response:
+        try:
+            executor = self._build(operation, variables, contexts())
+            if isinstance(executor, Response):
+                return executor
+            source = create_source_event_stream(executor)
+            if isawaitable(source):
+                source = await self._in_time(source)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, operation.name)
+        if isinstance(source, ExecutionResult):
+            return Response(errors=self._mask.present(source.errors or (), operation.name), executed=False, status=400)
+        return executor, source
+
+    def failed(self, error: Exception, operation: str | None = None) -> Response:
+        """Return the response to what failed outside of any resolver: an error of ours, or a masked one."""
+        errors = self._mask.present([GraphQLError(str(error), original_error=error)], operation)
+        status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 500)
+        return Response(errors=errors, executed=False, status=status)
+
+    async def _in_time(self, result: Awaitable[Value]) -> Value:
+        try:
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await result
+        except TimeoutError:
+            if deadline.expired():
+                raise OutOfTimeError(self._timeout) from None
+            raise
+
+    def _build(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
+    ) -> Executor[Any] | Response:
+        built = Executor.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation.name,
+            max_coercion_errors=MAX_COERCION_ERRORS,
+            hide_suggestions=self._hide_suggestions,
+        )
+        if isinstance(built, Executor):
+            return built
+        errors = tuple(client_error(BAD_USER_INPUT, error.message, locations=error.locations) for error in built)
+        return Response(errors=errors, executed=False, status=400)
+
+    def _respond(self, result: ExecutionResult, operation: Operation) -> Response:
+        return Response(result.data, self._mask.present(result.errors, operation.name) if result.errors else ())
