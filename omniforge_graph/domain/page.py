@@ -9,6 +9,9 @@ from omniforge_graph.errors import ValidationError
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 
+MAX_POSITION_DIGITS = 9
+"""Of a version's number: what any database's integer holds."""
+
 T = TypeVar("T")
 
 
@@ -40,6 +43,15 @@ class PageRequest:
         if not 0 <= size <= MAX_PAGE:
             raise ValidationError(f"{name} must lie between 0 and {MAX_PAGE}, not {size}.", path=(name,))
         return cls(size=size, after=after, before=before, backward=last is not None)
+
+
+def to_number(position: str | None, name: str) -> int | None:
+    """Return a position among versions as their number; refuse what is none, naming the argument."""
+    if position is None:
+        return None
+    if not position.isdecimal() or len(position) > MAX_POSITION_DIGITS:
+        raise ValidationError(f"{name} {position!r} is not a version's number; take it from a page.", path=(name,))
+    return int(position)
 
 
 @dataclass(frozen=True, slots=True)

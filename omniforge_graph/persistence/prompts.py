@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from omniforge_graph.domain.change import Signature, Subject
-from omniforge_graph.domain.page import Page, PageRequest
+from omniforge_graph.domain.page import Page, PageRequest, to_number
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
-from omniforge_graph.errors import DuplicateError, PromptNotFoundError, ValidationError
+from omniforge_graph.errors import DuplicateError, PromptNotFoundError
 from omniforge_graph.persistence.changes import draw_ticket, leave_trail
 from omniforge_graph.persistence.mapping import VERSION_COLUMNS, prompt_row, to_prompt, to_version, version_row
 from omniforge_graph.persistence.paging import Conditions, storable, stretch
@@ -91,9 +91,9 @@ class PromptStore(Store):
         """Return the same page of each prompt's versions, highest number first, in one query."""
         where = Conditions().among("prompt_id", prompt_ids)
         if page.after is not None:
-            where.add("number < ?", _number(page.after, "after"))
+            where.add("number < ?", to_number(page.after, "after"))
         if page.before is not None:
-            where.add("number > ?", _number(page.before, "before"))
+            where.add("number > ?", to_number(page.before, "before"))
         direction = "ASC" if page.backward else "DESC"
         ranked = f"SELECT *, ROW_NUMBER() OVER (PARTITION BY prompt_id ORDER BY number {direction}) AS place FROM"
         head = f"SELECT {VERSION_COLUMNS} FROM ({where.sql(f'{ranked} prompt_version')}) v"  # noqa: S608 - constants
@@ -110,9 +110,3 @@ class PromptStore(Store):
         async with self._database.reading() as session:
             counted = {row["prompt_id"]: int(row["n"]) for row in await session.rows(sql, storable(prompt_ids))}
         return {prompt_id: counted.get(prompt_id, 0) for prompt_id in prompt_ids}
-
-
-def _number(position: str, name: str) -> int:
-    if not position.isdecimal() or len(position) > 9:
-        raise ValidationError(f"{name} {position!r} is not a version's number; take it from a page.", path=(name,))
-    return int(position)

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from omniforge_graph.domain.change import Change, ChangeSet, Signature, Subject
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.page import Page, PageRequest
+from omniforge_graph.domain.page import Page, PageRequest, to_number
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.errors import (
     AlreadyRunningError,
@@ -19,7 +19,6 @@ from omniforge_graph.errors import (
     ExperimentRunningError,
     PromptNotFoundError,
     StaleRevisionError,
-    ValidationError,
 )
 from omniforge_graph.services.repository import ExperimentFilter
 from omniforge_graph.testing.memory_events import MemoryEvents
@@ -95,7 +94,7 @@ class MemoryRepository(MemoryEvents):
 
     async def list_versions(self, prompt_ids: Collection[str], page: PageRequest) -> dict[str, Page[PromptVersion]]:
         """Return the same page of each prompt's versions, highest number first."""
-        after, before = _number(page.after, "after"), _number(page.before, "before")
+        after, before = to_number(page.after, "after"), to_number(page.before, "before")
         pages = {}
         for prompt_id in prompt_ids:
             found = [
@@ -272,11 +271,3 @@ def _page(entities: Sequence[E], page: PageRequest) -> Page[E]:
 def _cut(found: Sequence[Any], page: PageRequest) -> Page[Any]:
     nearest = found[max(len(found) - page.size - 1, 0) :] if page.backward else found[: page.size + 1]
     return Page.of(nearest, page)
-
-
-def _number(position: str | None, name: str) -> int | None:
-    if position is None:
-        return None
-    if not position.isdecimal():
-        raise ValidationError(f"{name} {position!r} is not a version's number; take it from a page.", path=(name,))
-    return int(position)

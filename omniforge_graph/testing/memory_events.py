@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from math import nan
+from statistics import fmean, variance
 
 import numpy as np
 
@@ -60,12 +62,12 @@ class MemoryEvents(PromptRepository):
             samples.append(
                 [_aggregate(each, metric) for each in mine if each or metric.aggregation is not Aggregation.MEAN]
             )
-        statistics = SampleStatistics.of(
+        measured = SampleStatistics.of(
             [len(each) for each in samples],
-            np.array([np.mean(each) if each else np.nan for each in samples]),
-            np.array([np.var(each, ddof=1) if len(each) > 1 else np.nan for each in samples]),
+            [fmean(each) if each else nan for each in samples],
+            [variance(each) if len(each) > 1 else nan for each in samples],
         )
-        return MeasuredSamples(statistics, np.array(exposed, dtype=float), np.array(without, dtype=float))
+        return MeasuredSamples(measured, np.array(exposed, dtype=float), np.array(without, dtype=float))
 
 
 def _counts(outcome: Outcome, exposure: Exposure, experiment: PromptExperiment) -> bool:
