@@ -31,11 +31,12 @@ def fieller_interval(
         centre, half = (lift + noise) / (1 - noise), critical * spread / (1 - noise)
         sign = np.sign(control.mean)
         ends = np.sort(np.stack([sign * (centre - half), sign * (centre + half)]), axis=0)
+        estimate = np.where(np.isfinite(lift), sign * lift, np.nan)
     known = np.isfinite(control.squared_standard_error + treatment.squared_standard_error)
     bounded = known & (noise < 1) & np.all(np.isfinite(ends), axis=0)
     lower = np.where(bounded, ends[0], np.where(known, -np.inf, np.nan))
     upper = np.where(bounded, ends[1], np.where(known, np.inf, np.nan))
-    return np.where(np.isfinite(lift), sign * lift, np.nan), lower, upper
+    return estimate, lower, upper
 
 
 def holm(p_values: FloatArray) -> FloatArray:

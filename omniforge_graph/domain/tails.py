@@ -8,6 +8,7 @@ import scipy  # its submodules are imported when first used: scipy.special takes
 from omniforge_graph.domain.statistics import FloatArray
 
 _UNDERFLOW = 1e-290
+_LARGEST = 1e150  # its square is still a number
 _MAX_TERMS = 10_000
 
 
@@ -30,7 +31,7 @@ def normal_p_value(z: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def student_p_value(t: FloatArray, degrees: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the two-sided p-value of Student's t and its log10; NaN stays NaN."""
-    t, degrees = np.broadcast_arrays(np.abs(t), degrees)
+    t, degrees = np.broadcast_arrays(np.minimum(np.abs(t), _LARGEST), degrees)
     with np.errstate(all="ignore"):
         odds = (t / np.sqrt(degrees)) ** 2
         near, far = odds / (1 + odds), 1 / (1 + odds)

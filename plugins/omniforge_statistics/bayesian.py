@@ -148,7 +148,7 @@ def _expected_loss(gain: FloatArray, error: FloatArray) -> FloatArray:
     """Return what shipping the treatment loses on average: E max(-gain, 0) for a normal gain."""
     z = gain / error
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return np.maximum(error * (density - z * _probability(-z)), 0.0)
+    return np.asarray(np.maximum(error * (density - z * _probability(-z)), 0.0))
 
 
 @hookimpl

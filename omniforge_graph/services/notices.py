@@ -1,0 +1,89 @@
+"""What a reader of the numbers should know, in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from omniforge_graph.domain.analysis import Comparison, Notice, SampleRatio
+from omniforge_graph.domain.metric import Aggregation, Metric
+from omniforge_graph.domain.statistics import BoolArray, Flag, MeasuredSamples
+from omniforge_graph.services.samples import Arm
+
+_FLAGS: Mapping[Flag, str] = {
+    Flag.NO_UNITS: "cannot be compared: one side has no units yet",
+    Flag.TOO_FEW_UNITS: "cannot be judged: each side needs at least two units",
+    Flag.NO_VARIANCE: "cannot be judged: all units of both sides have the same value",
+    Flag.SMALL_COUNTS: "expects fewer than five units in some cell, so its p-value is only rough",
+    Flag.SKEWED: "rests on values too skewed for this many units, so its p-value is only rough",
+    Flag.NO_BASELINE: "has no relative effect: the control's mean is zero",
+}
+
+
+def notices_of(
+    arms: Sequence[Arm],
+    metric: Metric,
+    measured: MeasuredSamples,
+    comparisons: Sequence[Comparison],
+    flags: Mapping[Flag, BoolArray],
+    sample_ratio: SampleRatio | None,
+) -> tuple[Notice, ...]:
+    """Return notices on the sample first, then on the comparisons."""
+    return (*_on_sample(metric, measured, sample_ratio), *_on_comparisons(arms, comparisons, flags))
+
+
+def _on_sample(metric: Metric, measured: MeasuredSamples, sample_ratio: SampleRatio | None) -> Iterator[Notice]:
+    if sample_ratio is not None and sample_ratio.mismatch:
+        yield Notice(
+            "SAMPLE_RATIO_MISMATCH",
+            f"The units did not arrive in the planned proportions (p = {sample_ratio.p_value:.2g}): look for lost or "
+            "doubled exposures before you read on.",
+        )
+    missing, exposed = int(np.sum(measured.without_outcome)), int(np.sum(measured.exposed))
+    if not missing:
+        return
+    if metric.aggregation is Aggregation.MEAN:
+        yield Notice(
+            "UNITS_LEFT_OUT",
+            f"{missing:,} of {exposed:,} exposed units have no outcome of {metric.key} and are left out; "
+            "if the variants decide who gives one, the comparison is biased.",
+        )
+    elif metric.aggregation is Aggregation.SUM:
+        yield Notice(
+            "UNITS_COUNT_AS_ZERO",
+            f"{missing:,} of {exposed:,} exposed units have no outcome of {metric.key} and count as 0; "
+            "if their value is unknown rather than 0, declare the metric with the aggregation MEAN.",
+        )
+
+
+def _on_comparisons(
+    arms: Sequence[Arm], comparisons: Sequence[Comparison], flags: Mapping[Flag, BoolArray]
+) -> Iterator[Notice]:
+    names = {arm.id: arm.name for arm in arms}
+    treatments = [names[each.treatment_id] for each in comparisons]
+    for flag, mask in flags.items():
+        if concerned := [name for name, flagged in zip(treatments, mask, strict=True) if flagged]:
+            yield Notice(flag.value, f"{_listed(concerned)} against the control {_FLAGS[flag]}.")
+    if Flag.NO_BASELINE not in flags or not np.any(flags[Flag.NO_BASELINE]):
+        yield from _on_relative_effects(comparisons, names)
+
+
+def _on_relative_effects(comparisons: Sequence[Comparison], names: Mapping[str, str]) -> Iterator[Notice]:
+    known = [each for each in comparisons if each.absolute_effect.estimate is not None]
+    if without := [names[each.treatment_id] for each in known if each.relative_effect.estimate is None]:
+        yield Notice(Flag.NO_BASELINE.value, f"{_listed(without)} against the control {_FLAGS[Flag.NO_BASELINE]}.")
+        return
+    unbounded = [
+        names[each.treatment_id]
+        for each in known
+        if each.absolute_effect.lower is not None and None in (each.relative_effect.lower, each.relative_effect.upper)
+    ]
+    if unbounded:
+        yield Notice(
+            "RELATIVE_UNBOUNDED",
+            f"{_listed(unbounded)} against the control: the relative effect has no bounds, "
+            "because the control's mean cannot be told from zero.",
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
