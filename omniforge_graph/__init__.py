@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omniforge_graph.domain.metric import Direction, Metric, MetricKind
     from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft
     from omniforge_graph.domain.selection import VariantSelection
-    from omniforge_graph.persistence import migrate, open_repository
+    from omniforge_graph.persistence import migrate, open_database
     from omniforge_graph.services.allocator import TrafficAllocator
     from omniforge_graph.services.analyzer import ExperimentAnalyzer
     from omniforge_graph.services.manager import ExperimentManager
@@ -39,7 +39,7 @@ __all__ = [
     "VariantSelection",
     "VersionDraft",
     "migrate",
-    "open_repository",
+    "open_database",
 ]
 
 # Loaded when first used: a program that only allocates need not pay for the database or the statistics.
@@ -62,7 +62,7 @@ _HOMES = {
     "VariantSelection": "domain.selection",
     "VersionDraft": "domain.prompt",
     "migrate": "persistence",
-    "open_repository": "persistence",
+    "open_database": "persistence",
 }
 
 

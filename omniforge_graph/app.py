@@ -1,7 +1,6 @@
 """The composition root: opens the database, loads the plugins, wires the doors. It decides nothing."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
@@ -9,21 +8,22 @@ from typing import TypedDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import UnavailableError
 from omniforge_graph.graphql.context import Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.schema import schema
-from omniforge_graph.graphql.transport import GraphQLApp
-from omniforge_graph.persistence import open_repository
+from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp
+from omniforge_graph.persistence import open_database
 from omniforge_graph.plugin.manager import load_plugins
-from omniforge_graph.plugin.registry import PluginRegistry, PluginStatus
+from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
 
-logger = logging.getLogger(__name__)
+GRAPHQL_PATH = "/graphql"
 
 
 class State(TypedDict):
@@ -32,7 +32,7 @@ class State(TypedDict):
     services: Services
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> ASGIApp:
     """Return the ASGI application; settings come from `OMNIFORGE_*` variables unless given.
 
     Raises:
@@ -40,13 +40,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """
     settings = settings or load_settings()
     registry = load_plugins(settings.disabled_plugins)
-    for plugin in registry.plugins:
-        if plugin.status is PluginStatus.FAILED:
-            logger.error("Plugin %s of %s is not loaded: %s", plugin.name, plugin.distribution, plugin.error)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
-        async with open_repository(settings.database_url) as repository:
+        async with open_database(settings.database_url) as repository:
             services = build_services(repository, registry, settings)
             app.state.services = services
             tasks = [asyncio.create_task(services.feed.run()), asyncio.create_task(services.tracker.run())]
@@ -59,26 +56,36 @@ def create_app(settings: Settings | None = None) -> Starlette:
                         await task
                 await services.tracker.close()
 
-    app = Starlette(lifespan=lifespan)
+    starlette = Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/", _home),
+            Route("/health/live", _live),
+            Route("/health/ready", _ready),
+            *registry.routes(settings),
+        ],
+    )
 
-    def make_context(headers: Mapping[str, str]) -> Context:
-        return Context(app.state.services, read_caller(headers))
+    def make_context(headers: Mapping[str, str], background: BackgroundQueue | None) -> Context:
+        return Context(starlette.state.services, read_caller(headers), background)
 
     graphql = GraphQLApp(
         schema,
         make_context,
+        path=GRAPHQL_PATH,
         default_query=EXAMPLE_QUERY,
+        title="OmniForge Graph",
         max_body_bytes=settings.max_body_bytes,
         request_timeout=settings.request_timeout,
     )
-    routes: list[BaseRoute] = [
-        Route("/", _home),
-        Route("/health/live", _live),
-        Route("/health/ready", _ready),
-        *graphql.routes("/graphql"),
-        *registry.routes(settings),
-    ]
-    app.router.routes.extend(routes)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # The API stands in front: routing and request objects would cost it more than its own work.
+        if scope["type"] != "lifespan" and scope["path"].startswith(GRAPHQL_PATH):
+            await graphql(scope, receive, send)
+        else:
+            await starlette(scope, receive, send)
+
     return app
 
 

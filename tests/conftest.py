@@ -116,6 +116,21 @@ def _new_postgres(server, template):
     return f"{server}/{name}"
 
 
+@pytest.fixture(scope="session")
+def new_database(request, tmp_path_factory):
+    """A function that makes a migrated database on "sqlite" or "postgres" and returns its URL."""
+
+    def make(engine):
+        if engine == "postgres":
+            return _new_postgres(
+                request.getfixturevalue("postgres_server"), request.getfixturevalue("_postgres_template")
+            )
+        template = request.getfixturevalue("_sqlite_template")
+        return f"sqlite:///{shutil.copy(template, tmp_path_factory.mktemp('sqlite') / 'test.db')}"
+
+    return make
+
+
 @pytest.fixture
 def sqlite_url(_sqlite_template, tmp_path):
     """The URL of a migrated SQLite file."""

@@ -1,6 +1,7 @@
 """`plugins`: what is loaded, from where, and what it offers."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from omniforge_graph.cli.settings import DisablePlugin, read_settings
@@ -15,12 +16,12 @@ def plugins(disable_plugin: DisablePlugin = None) -> None:
     registry = load_plugins(read_settings(disable_plugin).disabled_plugins)
     table = Table("Plugin", "Distribution", "Status", "Offers", title="Plugins", title_justify="left")
     for plugin in registry.plugins:
-        offers = "\n".join(f"[bold]{offer.name}[/] ({offer.kind}): {offer.description}" for offer in plugin.offers)
+        offers = "\n".join(f"[bold]{offer.name}[/] ({offer.kind}): {escape(offer.description)}" for offer in plugin.offers)
         hooks = f"[dim]hooks: {', '.join(plugin.hooks)}[/]" if plugin.hooks and not plugin.offers else ""
         table.add_row(
             plugin.name,
             f"{plugin.distribution} {plugin.version or ''}".strip(),
             f"[{STYLES[plugin.status]}]{plugin.status}[/]",
-            plugin.error or offers or hooks,
+            escape(plugin.error) if plugin.error else offers or hooks,
         )
     Console().print(table)

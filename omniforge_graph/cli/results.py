@@ -12,7 +12,7 @@ from omniforge_graph.domain.analysis import AnalysisResult, Effect, Verdict
 from omniforge_graph.domain.caller import OPERATOR
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import MetricKind
-from omniforge_graph.persistence import open_repository
+from omniforge_graph.persistence import open_database
 from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.services.assembly import assemble
 from omniforge_graph.services.lookup import find_experiment
@@ -46,7 +46,7 @@ def results(
 async def _analyze(
     url: str, disabled: tuple[str, ...], experiment_id: str, metric: str | None, test: str | None
 ) -> tuple[PromptExperiment, AnalysisResult]:
-    async with open_repository(url) as repository:
+    async with open_database(url) as repository:
         await repository.ping()
         services = assemble(repository, load_plugins(disabled))
         experiment = await find_experiment(repository, experiment_id, OPERATOR)

@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from omniforge_graph.domain.text import MAX_CONTENT, MAX_DESCRIPTION, clean_key, clean_optional, clean_text
+from omniforge_graph.domain.text import MAX_CONTENT, MAX_DESCRIPTION, clean_json, clean_key, clean_optional, clean_text
 
 
 def checksum(content: str) -> str:
@@ -68,6 +68,7 @@ class VersionDraft:
         clean_text(self.content, ("content",), maximum=MAX_CONTENT)
         clean_optional(self.message, ("message",), maximum=MAX_DESCRIPTION)
         clean_optional(self.model, ("model",))
+        object.__setattr__(self, "parameters", clean_json(self.parameters, ("parameters",)))
 
 
 @dataclass(frozen=True, slots=True)

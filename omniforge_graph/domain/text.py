@@ -1,15 +1,18 @@
 """One rule for every text that people give us, so that all databases and all clients agree on it."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from omniforge_graph.errors import TextError
+from omniforge_graph.errors import TextError, ValidationError
 
 MAX_KEY = 128
 MAX_NAME = 200
 MAX_DESCRIPTION = 10_000
 MAX_CONTENT = 200_000
 MAX_IDENTIFIER = 256
+MAX_JSON = 256 * 1024
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 # NUL cannot be stored by PostgreSQL, a lone surrogate cannot be encoded at all.
@@ -55,3 +58,22 @@ def clean_optional(value: object, path: Sequence[str | int], *, maximum: int = M
     if value is None:
         return None
     return clean_text(value, path, maximum=maximum, required=False) or None
+
+
+def clean_json(value: object, path: Sequence[str | int], *, maximum: int = MAX_JSON) -> Mapping[str, Any]:
+    """Return a JSON object as plain data; refuse what JSON cannot say (NaN, other types), what cannot be stored, and
+    what takes more than `maximum` characters.
+    """
+    name = path[-1]
+    if not isinstance(value, Mapping):
+        raise ValidationError(f"{name} must be a JSON object, not {type(value).__name__}.", path=path)
+    try:
+        encoded = json.dumps(dict(value), allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise ValidationError(f"{name} must be plain JSON data: {problem}.", path=path) from None
+    if len(encoded) > maximum:
+        raise ValidationError(f"{name} takes {len(encoded):,} characters; at most {maximum:,} are kept.", path=path)
+    if "\\u0000" in encoded or _UNSTORABLE.search(encoded):
+        raise ValidationError(f"{name} holds a character that cannot be stored (NUL or a lone surrogate).", path=path)
+    plain: Mapping[str, Any] = json.loads(encoded)
+    return plain

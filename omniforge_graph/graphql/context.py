@@ -7,6 +7,7 @@ import strawberry
 
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.graphql.loaders import Loaders
+from omniforge_graph.graphql.transport import BackgroundQueue
 from omniforge_graph.services.assembly import Services
 
 ACTOR_HEADER = "omniforge-actor"
@@ -17,11 +18,12 @@ REQUEST_ID_HEADER = "x-request-id"
 class Context:
     """The context of one request."""
 
-    __slots__ = ("caller", "loaders", "services")
+    __slots__ = ("background", "caller", "loaders", "services")
 
-    def __init__(self, services: Services, caller: Caller) -> None:
+    def __init__(self, services: Services, caller: Caller, background: BackgroundQueue | None = None) -> None:
         self.services = services
         self.caller = caller
+        self.background = background
         self.loaders = Loaders(services.repository, caller)
 
 

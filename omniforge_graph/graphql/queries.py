@@ -1,5 +1,6 @@
 """What clients can ask."""
 
+from functools import partial
 from typing import Annotated
 
 import strawberry
@@ -120,7 +121,8 @@ class Query:
         )
         if selection is None:
             return None
-        _track(info, selection, tenant_id, unit_id, track)
+        if track:
+            _track(info, selection, tenant_id if unit_id is None else unit_id)
         return Selection.of(selection)
 
     @strawberry.field(description="The version to use for each slot: the assigned variant's, else the current one.")
@@ -132,8 +134,8 @@ class Query:
         selections = await context.services.selector.select_all(
             [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
         )
-        for selection in selections:
-            _track(info, selection, tenant_id, unit_id, track)
+        for selection in selections if track else ():
+            _track(info, selection, tenant_id if unit_id is None else unit_id)
         return [Selection.of(selection) for selection in selections]
 
     @strawberry.field(description="Analyse numbers that live elsewhere. Nothing is stored.")
@@ -142,7 +144,8 @@ class Query:
     ) -> NumbersAnalysis:
         """Analyse numbers that live elsewhere."""
         analyses = info.context.services.analyses
-        arms, samples, metric, plan = input.read()
+        arms, samples = input.to_samples()
+        metric, plan = input.to_metric(), input.to_plan()
         result = await analyses.compute(lambda: analyses.analyzer.judge(arms, metric, plan, samples))
         return NumbersAnalysis.of(result, {arm.id: arm.name for arm in arms})
 
@@ -151,7 +154,7 @@ class Query:
         self, info: Info, input: Annotated[SampleSizeInput, strawberry.argument(description="The plan.")]
     ) -> SampleSize:
         """Plan a sample size."""
-        return SampleSize.of(await info.context.services.analyses.compute(input.plan))
+        return SampleSize.of(await info.context.services.analyses.compute(input.to_size))
 
     @strawberry.field(description="Every plugin that was found, and what it offers.")
     def plugins(self, info: Info) -> list[Plugin]:
@@ -169,6 +172,13 @@ def _scope(info: Info, tenant_id: str | None) -> str | None:
     return own if own is not None else tenant_id
 
 
-def _track(info: Info, selection: VariantSelection, tenant_id: str, unit_id: str | None, track: bool) -> None:
-    if track:
-        info.context.services.tracker.track(selection, tenant_id if unit_id is None else unit_id)
+def _track(info: Info, selection: VariantSelection, unit_id: str) -> None:
+    """Note the exposure now, and queue it once the answer is on its way."""
+    context, tracker = info.context, info.context.services.tracker
+    exposure = tracker.exposure(selection, unit_id)
+    if exposure is None:
+        return
+    if context.background is None:
+        tracker.add(exposure)
+    else:
+        context.background.add(partial(tracker.add, exposure))

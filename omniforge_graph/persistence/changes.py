@@ -1,6 +1,6 @@
-"""Changes of the lifecycle: the ticket that orders them, the trail they leave, and the feed that others follow."""
+"""Changes of the lifecycle: saved with what they depend on, and told to those who follow."""
 
-from omniforge_graph.domain.change import Change, ChangeSet, Signature, Subject
+from omniforge_graph.domain.change import Change, ChangeSet
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.prompt import Prompt
 from omniforge_graph.errors import (
@@ -8,7 +8,7 @@ from omniforge_graph.errors import (
     ExperimentRunningError,
     StaleRevisionError,
 )
-from omniforge_graph.persistence.mapping import change_row, experiment_row, prompt_row, to_change, variant_rows
+from omniforge_graph.persistence.mapping import experiment_row, prompt_row, to_change, variant_rows
 from omniforge_graph.persistence.session import Session, UniqueViolation
 from omniforge_graph.persistence.store import Store
 
@@ -20,29 +20,6 @@ SAVE_VARIANT = (
 )
 
 
-async def draw_ticket(session: Session) -> int:
-    """Return the sequence of the change that this transaction makes; its first statement.
-
-    The ticket's row stays locked until the transaction ends, so changes happen one after the other, what is read
-    after it holds until the commit, and sequences are in the order of commits without gaps.
-    """
-    rows = await session.rows("UPDATE ticket SET value = value + 1 WHERE id = 1 RETURNING value")
-    return int(rows[0]["value"])
-
-
-async def leave_trail(
-    session: Session,
-    sequence: int,
-    subject: Subject,
-    signature: Signature,
-    *,
-    experiment: PromptExperiment | None = None,
-    prompt: Prompt | None = None,
-) -> None:
-    """Write the change's entry in the audit trail, which is also the feed."""
-    await session.insert("change", change_row(sequence, subject, signature, experiment, prompt))
-
-
 class ChangeStore(Store):
     """Saves change sets and tells what changed."""
 
@@ -50,17 +27,15 @@ class ChangeStore(Store):
         """Save all of a change set or none of it, with its entry in the audit trail."""
         experiment, prompt = changes.experiment, changes.prompt
         try:
-            async with self._database.transaction() as session:
-                sequence = await draw_ticket(session)
+            async with self._change(
+                changes.subject, changes.signature, experiment=experiment, prompt=prompt
+            ) as session:
                 if experiment is not None:
                     await _update(session, "experiment", experiment, experiment_row(experiment))
                     await session.run_many(SAVE_VARIANT, variant_rows(experiment))
                 if prompt is not None:
                     await _update(session, "prompt", prompt, prompt_row(prompt))
                     await _refuse_while_running(session, prompt)
-                await leave_trail(
-                    session, sequence, changes.subject, changes.signature, experiment=experiment, prompt=prompt
-                )
         except UniqueViolation:
             assert experiment is not None, "only an experiment's row can violate a unique index here"
             raise await self._already_running(experiment) from None

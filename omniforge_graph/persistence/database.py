@@ -1,5 +1,6 @@
 """A database: sessions and transactions on whichever engine the URL names, and one meaning for every failure."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -20,6 +21,8 @@ class Database:
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         address = parse_address(url)
         chosen = limits or Limits()
+        self._limits = chosen
+        self._line = asyncio.Lock()
         self._engine: SqliteEngine | PostgresEngine = (
             SqliteEngine(address, chosen) if isinstance(address, SqliteAddress) else PostgresEngine(address, chosen)
         )
@@ -36,6 +39,21 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._engine.close()
+
+    @asynccontextmanager
+    async def in_line(self) -> AsyncIterator[None]:
+        """Wait behind the other tasks of this process that change the lifecycle.
+
+        The database would put them in one line anyway. Here they wait without a connection each, so that a rush of
+        them leaves connections to the others and is not mistaken for a database that hangs.
+        """
+        with self._explained():
+            async with asyncio.timeout(self._limits.queue):
+                await self._line.acquire()
+            try:
+                yield
+            finally:
+                self._line.release()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

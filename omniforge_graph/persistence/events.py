@@ -25,12 +25,13 @@ MEASURE = """
 WITH unit AS MATERIALIZED (
     SELECT x.variant_id, COUNT(o.id) AS outcomes,
         CASE CAST(? AS TEXT)
-            WHEN 'ANY' THEN COALESCE(MAX(o.value), 0)
+            WHEN 'ANY' THEN MAX(CASE WHEN o.value = 1 THEN 1.0 ELSE 0.0 END)
             WHEN 'SUM' THEN COALESCE(SUM(o.value), 0)
             ELSE AVG(o.value)
         END AS value
     FROM exposure x
     LEFT JOIN outcome o ON o.unit_id = x.unit_id AND o.metric = ? AND o.occurred_at >= x.occurred_at
+        AND (CAST(? AS BIGINT) IS NULL OR o.occurred_at <= ?)
         AND (o.experiment_id IS NULL OR o.experiment_id = x.experiment_id)
         AND (o.tenant_id IS NULL OR CAST(? AS TEXT) IS NULL OR o.tenant_id = ?)
     WHERE x.experiment_id = ?
@@ -87,9 +88,10 @@ class EventStore(Store):
         return counts
 
     async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return a metric's unit-level statistics: outcomes at or after the unit's exposure, one row per unit."""
+        """Return a metric's unit-level statistics: one row per unit, outcomes from exposure to end."""
         tenant_id = experiment.tenant_id
-        values = (str(metric.aggregation), metric.key, tenant_id, tenant_id, experiment.id)
+        end = to_micros(experiment.end_date) if experiment.end_date is not None else None
+        values = (str(metric.aggregation), metric.key, end, end, tenant_id, tenant_id, experiment.id)
         async with self._database.reading(study=True) as session:
             rows = {row["variant_id"]: row for row in await session.rows(MEASURE, *values)}
         table = np.array([_summary(rows.get(variant.id)) for variant in experiment.variants]).T

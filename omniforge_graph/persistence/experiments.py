@@ -8,7 +8,7 @@ from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.errors import DuplicateError
-from omniforge_graph.persistence.changes import SAVE_VARIANT, ChangeStore, draw_ticket, leave_trail
+from omniforge_graph.persistence.changes import SAVE_VARIANT, ChangeStore
 from omniforge_graph.persistence.mapping import VARIANT_COLUMNS, experiment_row, to_experiments, variant_rows
 from omniforge_graph.persistence.metrics import declare
 from omniforge_graph.persistence.paging import Conditions, stretch
@@ -24,13 +24,11 @@ class ExperimentStore(ChangeStore):
     ) -> None:
         """Store an experiment and declare `new_metrics` for its tenant, in one step."""
         try:
-            async with self._database.transaction() as session:
-                sequence = await draw_ticket(session)
+            async with self._change(Subject.EXPERIMENT_CREATED, signature, experiment=experiment) as session:
                 for metric in new_metrics:
                     await declare(session, metric, experiment.tenant_id)
                 await session.insert("experiment", experiment_row(experiment))
                 await session.run_many(SAVE_VARIANT, variant_rows(experiment))
-                await leave_trail(session, sequence, Subject.EXPERIMENT_CREATED, signature, experiment=experiment)
         except UniqueViolation:
             if experiment.is_running:
                 raise await self._already_running(experiment) from None

@@ -8,7 +8,6 @@ from omniforge_graph.domain.change import Signature, Subject
 from omniforge_graph.domain.page import Page, PageRequest, to_number
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.errors import DuplicateError, PromptNotFoundError
-from omniforge_graph.persistence.changes import draw_ticket, leave_trail
 from omniforge_graph.persistence.mapping import VERSION_COLUMNS, prompt_row, to_prompt, to_version, version_row
 from omniforge_graph.persistence.paging import Conditions, storable, stretch
 from omniforge_graph.persistence.session import UniqueViolation
@@ -23,15 +22,13 @@ class PromptStore(Store):
     async def add_prompt(self, prompt: Prompt, signature: Signature) -> None:
         """Store a prompt with its first version (number 1). `DuplicateError` if the tenant has the key already."""
         try:
-            async with self._database.transaction() as session:
-                sequence = await draw_ticket(session)
+            async with self._change(Subject.PROMPT_CREATED, signature, prompt=prompt) as session:
                 # Each of the two rows points at the other one, so the prompt comes first without its version.
                 await session.insert("prompt", prompt_row(prompt) | {"current_version_id": None})
                 await session.insert("prompt_version", version_row(prompt.current_version))
                 await session.run(
                     "UPDATE prompt SET current_version_id = ? WHERE id = ?", prompt.current_version_id, prompt.id
                 )
-                await leave_trail(session, sequence, Subject.PROMPT_CREATED, signature, prompt=prompt)
         except UniqueViolation:
             owner = "shared by all tenants" if prompt.tenant_id is None else f"of tenant {prompt.tenant_id!r}"
             raise DuplicateError(

@@ -25,7 +25,7 @@ APPS: dict[str, dict[str, Any]] = {
 TORTOISE_ORM = {"connections": {"default": "sqlite://:memory:"}, "apps": APPS}
 """Lets ``tortoise -c omniforge_graph.persistence.schema.TORTOISE_ORM makemigrations`` write the next migration."""
 
-PATIENT = Limits(acquire=60, command=600, study=600)
+PATIENT = Limits(command=600, queue=60)
 
 
 async def migrate(url: str) -> tuple[str, ...]:

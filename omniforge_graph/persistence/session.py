@@ -18,11 +18,16 @@ class UniqueViolation(Exception):  # noqa: N818 - a fact for the caller to inter
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds until a wait is given up: for a connection, for a statement, and for one that analyses many rows."""
+    """Seconds until a wait is given up.
+
+    `acquire` is for a connection to a server, `command` for a statement, `study` for one that goes through many rows,
+    and `queue` for our turn behind other writers, who are alive and only many.
+    """
 
     acquire: float = 2.0
     command: float = 3.0
     study: float = 8.0
+    queue: float = 8.0
 
 
 class Session(ABC):

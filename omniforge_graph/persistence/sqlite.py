@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
@@ -29,8 +30,6 @@ from omniforge_graph.persistence.session import Limits, Row, Session, UniqueViol
 
 T = TypeVar("T")
 
-QUEUE_LIMIT = 5.0
-"""Seconds that a writer waits for its turn. There is no server that could be frozen: the writers ahead only queue."""
 CHUNK = 500
 """Rows of one INSERT: far below SQLite's limit of 32,766 values, large enough to make the overhead vanish."""
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
@@ -159,13 +158,15 @@ class SqliteEngine:
     def __init__(self, address: SqliteAddress, limits: Limits) -> None:
         self._address = address
         self._limits = limits
-        queue_limit = max(limits.acquire, QUEUE_LIMIT)
-        self._writer = MendedSqliteClient(address.path, queue_limit)
-        self._reader = MendedSqliteClient(address.path, queue_limit, query_only="ON")
-        self._student = MendedSqliteClient(address.path, queue_limit, query_only="ON")
+        self._writer = MendedSqliteClient(address.path, limits.queue)
+        self._reader = MendedSqliteClient(address.path, limits.queue, query_only="ON")
+        self._student = MendedSqliteClient(address.path, limits.queue, query_only="ON")
 
     async def open(self) -> None:
         """Open the file, creating an empty database if there is none."""
+        folder = Path(self._address.path).parent
+        if not folder.is_dir():
+            raise ConfigurationError(f"The folder {folder} does not exist; create it.", path=("database_url",))
         for client in (self._writer, self._reader, self._student):
             await client.create_connection(with_db=True)
 

@@ -9,15 +9,13 @@ import msgspec
 
 from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.errors import OmniForgeError, ValidationError
+from omniforge_graph.errors import OmniForgeError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.repository import PromptRepository
 
 T = TypeVar("T")
-
-MAX_RESULTS_BYTES = 256 * 1024
 
 
 class AnalysisService:
@@ -67,19 +65,3 @@ class AnalysisService:
             return {"analysis": msgspec.to_builtins(await self.analyze(experiment), str_keys=True)}
         except OmniForgeError as problem:
             return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}
-
-
-def check_results(results: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the results as plain JSON data; refuse what JSON cannot say and what is too large."""
-    if not isinstance(results, Mapping):
-        raise ValidationError("results must be an object.", path=("results",))
-    try:
-        encoded = msgspec.json.encode(results)
-    except (TypeError, ValueError, OverflowError, RecursionError) as problem:
-        raise ValidationError(f"results must be plain JSON data: {problem}.", path=("results",)) from None
-    if len(encoded) > MAX_RESULTS_BYTES:
-        raise ValidationError(
-            f"results take {len(encoded):,} bytes; at most {MAX_RESULTS_BYTES:,} are kept.", path=("results",)
-        )
-    plain: Mapping[str, Any] = msgspec.json.decode(encoded)
-    return plain

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
@@ -56,7 +56,7 @@ class ExperimentBroker:
                 for mailbox in self._mailboxes.get(change.experiment.id, ()):
                     mailbox.put(change.experiment)
 
-    async def watch(self, experiment_id: str, *, caller: Caller = OPERATOR) -> AsyncIterator[PromptExperiment]:
+    async def watch(self, experiment_id: str, *, caller: Caller = OPERATOR) -> AsyncGenerator[PromptExperiment, None]:
         """Yield the current state first, then each change once, in the order of its revisions.
 
         Raises:

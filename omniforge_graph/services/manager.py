@@ -5,16 +5,17 @@ from typing import Any
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.change import ChangeSet, Subject
-from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
+from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.domain.prompt import Prompt
 from omniforge_graph.domain.selection import PromptSlot, VariantSelection
+from omniforge_graph.domain.text import clean_json
 from omniforge_graph.errors import AlreadyRunningError, ValidationError, VersionNotFoundError
-from omniforge_graph.plugin.manager import load_plugins
+from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
-from omniforge_graph.services.analyses import AnalysisService, check_results
+from omniforge_graph.services.analyses import AnalysisService
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.drafting import (
     AllocationDraft,
@@ -50,7 +51,7 @@ class ExperimentManager:
         clock: Clock = utc_now,
     ) -> None:
         self._repository = repository
-        self._registry = registry or load_plugins()
+        self._registry = registry or installed_plugins()
         self._feed = feed or ChangeFeed(repository)
         self._selector = selector or self._own_selector()
         self._analyses = analyses or AnalysisService(
@@ -147,7 +148,7 @@ class ExperimentManager:
         before = await self._get(experiment_id, expected_revision, caller)
         now = self._clock()
         before.complete(now, {})  # Refuse before the costly part.
-        kept = await self._analyses.results(before) if results is None else check_results(results)
+        kept = await self._analyses.results(before) if results is None else clean_json(results, ("results",))
         return await self._save(Subject.EXPERIMENT_COMPLETED, before, before.complete(now, kept), caller)
 
     async def cancel_experiment(
@@ -166,7 +167,22 @@ class ExperimentManager:
         expected_revision: int | None = None,
         caller: Caller = OPERATOR,
     ) -> Prompt:
-        """Make the variant's version current and complete the experiment, in one transaction.
+        """Make the variant's version current and complete the experiment; return the prompt. See `promote`."""
+        prompt, _ = await self.promote(
+            experiment_id, variant_id, promoted_by, expected_revision=expected_revision, caller=caller
+        )
+        return prompt
+
+    async def promote(
+        self,
+        experiment_id: str,
+        variant_id: str,
+        promoted_by: str,
+        *,
+        expected_revision: int | None = None,
+        caller: Caller = OPERATOR,
+    ) -> tuple[Prompt, PromptExperiment]:
+        """Make the variant's version current and complete the experiment, in one transaction; return both.
 
         From RUNNING, PAUSED or COMPLETED; once per experiment. The analysis it rested on is kept with it.
 
@@ -175,7 +191,7 @@ class ExperimentManager:
         """
         before = await self._get(experiment_id, expected_revision, caller)
         now = self._clock()
-        before.promote(variant_id, now, {})
+        before.promote(variant_id, now, {})  # Refuse before the costly part.
         prompt = await find_prompt(self._repository, before.prompt_id, caller)
         check_may_change(caller, prompt.tenant_id, f"Prompt {prompt.key!r}")
         kept = await self._analyses.results(before) if before.results is None else before.results
@@ -183,10 +199,11 @@ class ExperimentManager:
         version_id = after.variant(variant_id).prompt_version_id
         version = (await self._repository.get_versions([version_id]))[version_id]
         promoted = prompt.with_current(version)
-        signature = sign(caller, now, promoted_by)
-        await self._repository.save(ChangeSet(Subject.VARIANT_PROMOTED, signature, after, promoted))
+        await self._repository.save(
+            ChangeSet(Subject.VARIANT_PROMOTED, sign(caller, now, promoted_by), after, promoted)
+        )
         await self._announcer.committed(before, after)
-        return promoted
+        return promoted, after
 
     async def select_variant(
         self, prompts: Mapping[str, Any], tenant_id: str, *, unit_id: str | None = None, caller: Caller = OPERATOR

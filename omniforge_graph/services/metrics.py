@@ -13,7 +13,7 @@ class MetricCatalog:
         self._repository = repository
 
     async def declare(self, metric: Metric, tenant_id: str | None = None, *, caller: Caller = OPERATOR) -> Metric:
-        """Declare a metric for a tenant (None: the caller's, else for all). Declaring it again as it is changes nothing.
+        """Declare a metric for a tenant (None: the caller's, else for all); again as it is changes nothing.
 
         Raises:
             DuplicateError: it is declared with another definition.

@@ -6,7 +6,7 @@ from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.change import ChangeSet, Subject
 from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft, checksum
 from omniforge_graph.errors import ExperimentRunningError, VersionNotFoundError
-from omniforge_graph.plugin.manager import load_plugins
+from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.feed import Announcer, ChangeFeed
 from omniforge_graph.services.identity import Clock, new_id, sign, utc_now
@@ -26,7 +26,7 @@ class PromptManager:
         clock: Clock = utc_now,
     ) -> None:
         self._repository = repository
-        self._announcer = Announcer(feed or ChangeFeed(repository), registry or load_plugins())
+        self._announcer = Announcer(feed or ChangeFeed(repository), registry or installed_plugins())
         self._clock = clock
 
     async def create_prompt(self, draft: PromptDraft, *, caller: Caller = OPERATOR) -> Prompt:
@@ -103,6 +103,12 @@ class PromptManager:
         )
         await self._announcer.committed(running, paused)
         return changed
+
+    async def find_by_key(self, key: str, tenant_id: str | None, *, caller: Caller = OPERATOR) -> Prompt | None:
+        """Return the prompt of that key as the tenant sees it: its own first, else the shared one."""
+        tenant_id = caller.tenant_id if caller.tenant_id is not None else tenant_id
+        found = {prompt.tenant_id: prompt for prompt in await self._repository.get_prompts_by_key([key])}
+        return found.get(tenant_id) or found.get(None)
 
 
 def _version(prompt_id: str, draft: VersionDraft, now: datetime, caller: Caller) -> PromptVersion:

@@ -154,7 +154,10 @@ class PromptRepository(ABC):
 
     @abstractmethod
     async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return a metric's unit-level statistics: outcomes at or after the unit's exposure, one row per unit."""
+        """Return a metric's unit-level statistics, one row per unit.
+
+        An outcome counts from the unit's exposure to the experiment's end, both included.
+        """
 
     # ------------------------------------------------------------ itself
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import suppress
 
 from omniforge_graph.domain.event import MAX_BATCH, Exposure
@@ -42,29 +42,34 @@ class ExposureTracker:
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._flushing = asyncio.Lock()
 
-    def track(self, selection: VariantSelection, unit_id: str) -> None:
-        """Queue the exposure of a selection that an experiment made; anything else is ignored."""
+    def exposure(self, selection: VariantSelection, unit_id: str) -> Exposure | None:
+        """Return the exposure that a selection is, as of now; None if no experiment made it or it is known."""
         if selection.experiment_id is None or selection.variant_id is None:
-            return
+            return None
         key = (selection.experiment_id, unit_id)
         if key in self._seen or key in self._waiting:
-            return
+            return None
+        return Exposure(*key, selection.variant_id, self._clock())
+
+    def add(self, exposure: Exposure) -> None:
+        """Queue an exposure."""
         if len(self._waiting) >= MAX_WAITING:
-            logger.warning("An exposure of experiment %s is dropped: %d wait already.", key[0], MAX_WAITING)
+            logger.warning("An exposure of %s is dropped: %d wait already.", exposure.experiment_id, MAX_WAITING)
             return
-        self._waiting[key] = Exposure(*key, selection.variant_id, self._clock())
+        self._waiting.setdefault((exposure.experiment_id, exposure.unit_id), exposure)
 
     async def flush(self) -> None:
         """Write what is waiting. Raises `UnavailableError` with everything still waiting if the database is away."""
         async with self._flushing:
             while batch := list(self._waiting.values())[:MAX_BATCH]:
                 new = await self._repository.record_exposures(batch)
-                for exposure, is_new in zip(batch, new, strict=True):
+                for exposure in batch:
                     key = (exposure.experiment_id, exposure.unit_id)
                     del self._waiting[key]
                     self._seen[key] = None
-                    if is_new:
-                        self._registry.events_recorded(exposure.experiment_id, 1)
+                counts = Counter(each.experiment_id for each, is_new in zip(batch, new, strict=True) if is_new)
+                for experiment_id, count in counts.items():
+                    self._registry.events_recorded(experiment_id, count)
                 while len(self._seen) > MAX_REMEMBERED:
                     self._seen.popitem(last=False)
 

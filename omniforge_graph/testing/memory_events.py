@@ -72,7 +72,8 @@ class MemoryEvents(PromptRepository):
 
 def _counts(outcome: Outcome, exposure: Exposure, experiment: PromptExperiment) -> bool:
     return (
-        outcome.occurred_at >= exposure.occurred_at
+        exposure.occurred_at <= outcome.occurred_at
+        and (experiment.end_date is None or outcome.occurred_at <= experiment.end_date)
         and outcome.experiment_id in (None, experiment.id)
         and (outcome.tenant_id is None or experiment.tenant_id in (None, outcome.tenant_id))
     )
@@ -81,7 +82,7 @@ def _counts(outcome: Outcome, exposure: Exposure, experiment: PromptExperiment) 
 def _aggregate(values: list[float], metric: Metric) -> float:
     match metric.aggregation:
         case Aggregation.ANY:
-            return max(values, default=0.0)
+            return float(1 in values)
         case Aggregation.SUM:
             return sum(values)
         case _:

@@ -1,11 +1,17 @@
 """Numbers to analyse, and experiments to plan."""
 
+from dataclasses import asdict
+
 import strawberry
 from strawberry.scalars import JSON
 
+from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import DEFAULT_MINIMUM_EFFECT, AnalysisPlan
+from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
+from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.graphql.enums import Direction, MetricKind
 from omniforge_graph.graphql.inputs.nesting import read_object
+from omniforge_graph.services.samples import Arm, read_variants
 
 
 @strawberry.input(description="One variant's numbers.")
@@ -41,7 +47,7 @@ class AnalyzeInput:
     relative: bool = strawberry.field(default=True, description="Whether the minimum effect is relative.")
 
     def to_plan(self) -> AnalysisPlan:
-        """Return the domain's value; raises `ValidationError`."""
+        """Return the plan to judge by; raises `ValidationError`."""
         return AnalysisPlan(
             test=self.test,
             options=read_object(self.options, "options"),
@@ -50,6 +56,14 @@ class AnalyzeInput:
             minimum_effect=self.minimum_effect,
             relative=self.relative,
         )
+
+    def to_metric(self) -> Metric:
+        """Return the metric that the numbers are of."""
+        return Metric("value", self.kind, self.direction)
+
+    def to_samples(self) -> tuple[tuple[Arm, ...], SampleStatistics]:
+        """Return the variants and their statistics; raises `ValidationError`."""
+        return read_variants([asdict(variant) for variant in self.variants], self.to_metric())
 
 
 @strawberry.input(description="What a sample-size plan needs.")
@@ -65,3 +79,17 @@ class SampleSizeInput:
     confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
     variants: int = strawberry.field(default=2, description="Variants, the control included.")
     daily_units: float | None = strawberry.field(default=None, description="New units per day, over all variants.")
+
+    def to_size(self) -> SampleSizePlan:
+        """Return the plan; raises `ValidationError`."""
+        return plan_sample_size(
+            self.kind,
+            self.baseline,
+            self.minimum_detectable_effect,
+            relative=self.relative,
+            standard_deviation=self.standard_deviation,
+            power=self.power,
+            confidence_level=self.confidence_level,
+            variants=self.variants,
+            daily_units=self.daily_units,
+        )

@@ -141,7 +141,7 @@ class _Walk:
             return None
         given = [argument.value for argument in node.arguments or () if argument.name.value in PAGE_ARGUMENTS]
         sizes = [size for value in given if (size := self._size(value)) is not None]
-        return float(min(max(sizes, default=self.limits.default_page), self.limits.max_page))
+        return float(min(max(1, *sizes) if sizes else self.limits.default_page, self.limits.max_page))
 
     def _size(self, value: ValueNode | None) -> int | None:
         if isinstance(value, IntValueNode):

@@ -17,14 +17,11 @@ from graphql import (
 )
 
 from omniforge_graph.graphql.transport.cache import BoundedCache
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.cost import Tariff
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.response import client_error
-from omniforge_graph.graphql.transport.structure import TOO_COMPLEX, TOO_LARGE, StructureCheck
-
-PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
-VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-OPERATION_NOT_CHOSEN = "OPERATION_NOT_CHOSEN"
+from omniforge_graph.graphql.transport.structure import StructureCheck
 
 MAX_VALIDATION_ERRORS = 20
 
@@ -83,7 +80,9 @@ class DocumentCache:
         operation = verdict.get(operation_name)
         if operation is None:
             names = ", ".join(f"'{name}'" for name in verdict if name is not None) or "none with a name"
-            return refuse(OPERATION_NOT_CHOSEN, f"The document has no operation '{operation_name}'; it has {names}.")
+            return refuse(
+                Code.OPERATION_NOT_CHOSEN, f"The document has no operation '{operation_name}'; it has {names}."
+            )
         if isinstance(operation, Operation) and operation.needs_pricing:
             cost = self._tariff.price(operation.document, operation.node, variables or {})
             if cost.fields > self.limits.cost:
@@ -93,7 +92,7 @@ class DocumentCache:
     def _judge(self, text: str) -> Verdict | Refusal:
         if len(text) > self.limits.characters:
             return refuse(
-                TOO_LARGE,
+                Code.DOCUMENT_TOO_LARGE,
                 f"The document has {len(text)} characters; at most {self.limits.characters} are allowed: "
                 "move values into variables.",
             )
@@ -110,8 +109,8 @@ class DocumentCache:
         except GraphQLSyntaxError as error:
             if error.message.endswith(f"more than {self.limits.tokens} tokens. Parsing aborted."):
                 message = f"The document has more than {self.limits.tokens} tokens; move values into variables."
-                return refuse(TOO_LARGE, message)
-            return Refusal((_formatted(error, PARSE_FAILED),))
+                return refuse(Code.DOCUMENT_TOO_LARGE, message)
+            return Refusal((_formatted(error, Code.GRAPHQL_PARSE_FAILED),))
         excess = StructureCheck(document, self.limits).run()
         if excess is not None:
             return refuse(excess.code, excess.message)
@@ -119,7 +118,7 @@ class DocumentCache:
             self._schema, document, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=self._hide_suggestions
         )
         if errors:
-            return Refusal(tuple(_formatted(error, VALIDATION_FAILED) for error in errors))
+            return Refusal(tuple(_formatted(error, Code.GRAPHQL_VALIDATION_FAILED) for error in errors))
         return self._operations(document)
 
     def _operations(self, document: DocumentNode) -> Verdict:
@@ -129,7 +128,7 @@ class DocumentCache:
             return {None: next(iter(verdict.values())), **verdict}
         names = ", ".join(f"'{name}'" for name in verdict)
         message = f"The document has several operations; set operationName to one of {names}."
-        return {None: refuse(OPERATION_NOT_CHOSEN, message), **verdict}
+        return {None: refuse(Code.OPERATION_NOT_CHOSEN, message), **verdict}
 
     def _operation(self, document: DocumentNode, node: OperationDefinitionNode) -> Operation | Refusal:
         cost = self._tariff.price(document, node, None)
@@ -142,7 +141,7 @@ class DocumentCache:
             f"The operation may answer with about {fields:.0f} fields; at most {self.limits.cost} are allowed: "
             "ask for smaller pages (`first`, `last`) or fewer nested lists."
         )
-        return refuse(TOO_COMPLEX, message)
+        return refuse(Code.DOCUMENT_TOO_COMPLEX, message)
 
 
 def refuse(code: str, message: str) -> Refusal:

@@ -18,9 +18,10 @@ from graphql.execution import (
 from graphql.pyutils import AwaitableOrValue
 
 from omniforge_graph.errors import ForbiddenError, OmniForgeError, UnavailableError
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
 from omniforge_graph.graphql.transport.limits import Limits
-from omniforge_graph.graphql.transport.masking import BAD_USER_INPUT, ErrorMask
+from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.response import Response, client_error
 
 MAX_COERCION_ERRORS = 20
@@ -35,7 +36,7 @@ class OutOfTimeError(GraphQLError):
         super().__init__(
             f"The request took longer than {seconds:g} s and was given up; "
             "a mutation may or may not have been carried out.",
-            extensions={"code": "TIMEOUT"},
+            extensions={"code": Code.TIMEOUT},
         )
 
 
@@ -175,7 +176,7 @@ class Engine:
         )
         if isinstance(built, Executor):
             return built
-        errors = tuple(client_error(BAD_USER_INPUT, error.message, locations=error.locations) for error in built)
+        errors = tuple(client_error(Code.BAD_USER_INPUT, error.message, locations=error.locations) for error in built)
         return Response(errors=errors, executed=False, status=400)
 
     def _respond(self, result: ExecutionResult, operation: Operation) -> Response:

@@ -9,6 +9,7 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from omniforge_graph.graphql.transport.background import BackgroundQueue
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import Operation
 from omniforge_graph.graphql.transport.engine import Engine, Request
 from omniforge_graph.graphql.transport.masking import ErrorMask
@@ -70,7 +71,7 @@ class HttpEndpoint:
         try:
             if accepted not in {GRAPHQL_JSON, JSON}:
                 message = f"The answer comes as {GRAPHQL_JSON} or {JSON}; accept one of them."
-                raise ProtocolError(406, "NOT_ACCEPTABLE", message)  # noqa: TRY301
+                raise ProtocolError(406, Code.NOT_ACCEPTABLE, message)  # noqa: TRY301
             request = await self._read(scope, headers, receive)
             response = await self._answer(request, scope["method"], headers, background)
             # Clients of plain JSON expect 200 for whatever a GraphQL server understood well enough to refuse.
@@ -93,12 +94,12 @@ class HttpEndpoint:
         if scope["method"] == "POST":
             return await read_post(headers, receive, self._max_body_bytes, self._timeout)
         if scope["method"] != "GET":
-            raise ProtocolError(405, "METHOD_NOT_ALLOWED", "Use POST, or GET for a query.")
+            raise ProtocolError(405, Code.METHOD_NOT_ALLOWED, "Use POST, or GET for a query.")
         if not is_trusted_get(headers, self._allowed_origins):
             message = (
                 f"A page of another origin may not send GET; use POST, or add the header {PREFLIGHT_HEADERS[0]}: 1."
             )
-            raise ProtocolError(403, "CROSS_ORIGIN_REQUEST", message)
+            raise ProtocolError(403, Code.CROSS_ORIGIN_REQUEST, message)
         return read_get(scope["query_string"])
 
     async def _answer(
@@ -116,9 +117,9 @@ def check_method(operation: Operation, method: str) -> None:
     """Refuse what does not belong on this method: changes on GET, streams on both."""
     if operation.kind is OperationType.SUBSCRIPTION:
         message = "Subscriptions run over WebSocket at this address, with the subprotocol graphql-transport-ws."
-        raise ProtocolError(400, "SUBSCRIPTION_OVER_HTTP", message)
+        raise ProtocolError(400, Code.SUBSCRIPTION_OVER_HTTP, message)
     if operation.kind is OperationType.MUTATION and method == "GET":
-        raise ProtocolError(405, "METHOD_NOT_ALLOWED", "A mutation is never executed by GET; use POST.")
+        raise ProtocolError(405, Code.METHOD_NOT_ALLOWED, "A mutation is never executed by GET; use POST.")
 
 
 async def send_answer(send: Send, status: int, headers: Headers, body: bytes) -> None:

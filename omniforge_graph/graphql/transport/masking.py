@@ -9,10 +9,8 @@ from graphql import GraphQLError, GraphQLFormattedError
 from graphql.language import FieldNode
 
 from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.response import client_error
-
-BAD_USER_INPUT = "BAD_USER_INPUT"
-INTERNAL_ERROR = "INTERNAL_ERROR"
 
 logger = logging.getLogger("omniforge_graph.graphql")
 
@@ -50,7 +48,7 @@ class ErrorMask:
         if id(cause) not in logged:
             logged[id(cause)] = self.hide(cause, operation, error.path)
         return client_error(
-            INTERNAL_ERROR,
+            Code.INTERNAL_ERROR,
             "Internal error",
             locations=error.locations,
             path=error.path,
@@ -74,7 +72,7 @@ def code_of(error: GraphQLError) -> str | None:
     """
     if error.extensions and isinstance(code := error.extensions.get("code"), str):
         return code
-    return BAD_USER_INPUT if error.nodes and not isinstance(error.nodes[0], FieldNode) else None
+    return Code.BAD_USER_INPUT if error.nodes and not isinstance(error.nodes[0], FieldNode) else None
 
 
 def attributes(error: OmniForgeError) -> Mapping[str, Any]:

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Receive, Scope
 
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.engine import Request
 from omniforge_graph.graphql.transport.response import Response, refused
 
-BAD_REQUEST = "BAD_REQUEST"
 PARAMETERS = frozenset(Request.__struct_encode_fields__)
 
 _decode_request = msgspec.json.Decoder(Request).decode
@@ -49,14 +49,14 @@ async def read_post(headers: Mapping[str, str], receive: Receive, max_bytes: int
         async with asyncio.timeout(seconds):
             body = await _read_body(receive, max_bytes)
     except TimeoutError:
-        raise ProtocolError(408, "REQUEST_TIMEOUT", f"The body did not arrive within {seconds:g} s.") from None
+        raise ProtocolError(408, Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.") from None
     if body.lstrip()[:1] == b"[":
         message = "Batches are not supported: send one operation in each request, or select several root fields."
-        raise ProtocolError(400, "BATCHING_NOT_SUPPORTED", message)
+        raise ProtocolError(400, Code.BATCHING_NOT_SUPPORTED, message)
     try:
         return _decode_request(body)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(400, BAD_REQUEST, f"The body is not a GraphQL request in JSON: {error}.") from None
+        raise ProtocolError(400, Code.BAD_REQUEST, f"The body is not a GraphQL request in JSON: {error}.") from None
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
@@ -65,16 +65,16 @@ def check_content_type(headers: Mapping[str, str]) -> None:
     charset = next((text[8:].strip('"') for text in parameters if text.startswith("charset=")), "utf-8")
     if media != "application/json" or charset not in {"utf-8", "utf8"}:
         raise ProtocolError(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Send the request as Content-Type: application/json, in UTF-8."
+            415, Code.UNSUPPORTED_MEDIA_TYPE, "Send the request as Content-Type: application/json, in UTF-8."
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise ProtocolError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without a Content-Encoding.")
+        raise ProtocolError(415, Code.UNSUPPORTED_MEDIA_TYPE, "Send the body without a Content-Encoding.")
 
 
 def too_large(max_bytes: int) -> ProtocolError:
     """Return the error of a body that is over the limit."""
     message = f"The body is larger than {max_bytes} bytes; send the events or values in several requests."
-    return ProtocolError(413, "BODY_TOO_LARGE", message)
+    return ProtocolError(413, Code.BODY_TOO_LARGE, message)
 
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes:
@@ -100,9 +100,11 @@ def read_get(query_string: bytes) -> Request:
         given = [(name, value) for name, value in pairs if name in PARAMETERS]
         values: dict[str, Any] = dict(given)
         if len(given) > len(values):
-            raise ProtocolError(400, BAD_REQUEST, "A URL parameter is given twice; give each once.")
+            raise ProtocolError(400, Code.BAD_REQUEST, "A URL parameter is given twice; give each once.")
         for name in values.keys() & {"variables", "extensions"}:
             values[name] = _decode_object(values[name])
         return msgspec.convert(values, Request)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(400, BAD_REQUEST, f"The URL's parameters are not a GraphQL request: {error}.") from None
+        raise ProtocolError(
+            400, Code.BAD_REQUEST, f"The URL's parameters are not a GraphQL request: {error}."
+        ) from None

@@ -12,19 +12,16 @@ from graphql import (
     SelectionSetNode,
 )
 
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.limits import Limits
 
 Fragments: TypeAlias = Mapping[str, FragmentDefinitionNode]
-
-TOO_LARGE = "DOCUMENT_TOO_LARGE"
-TOO_DEEP = "DOCUMENT_TOO_DEEP"
-TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
 
 
 class Excess(NamedTuple):
     """The first limit that a document passes: the code for programs and the sentence for people."""
 
-    code: str
+    code: Code
     message: str
 
 
@@ -59,7 +56,7 @@ class StructureCheck:
         limits, definitions = self._limits, self._document.definitions
         if len(definitions) > limits.definitions:
             yield Excess(
-                TOO_LARGE,
+                Code.DOCUMENT_TOO_LARGE,
                 f"The document has {len(definitions)} operations and fragments; at most {limits.definitions} are "
                 "allowed: send only the operation that is to run.",
             )
@@ -68,7 +65,7 @@ class StructureCheck:
                 count = len(operation.variable_definitions or ())
                 if count > limits.variables:
                     yield Excess(
-                        TOO_LARGE,
+                        Code.DOCUMENT_TOO_LARGE,
                         f"The operation defines {count} variables; at most {limits.variables} are allowed: "
                         "use input objects or lists.",
                     )
@@ -89,20 +86,23 @@ class StructureCheck:
                 self.steps += 1
                 if self.steps > limits.selections:
                     yield Excess(
-                        TOO_COMPLEX,
+                        Code.DOCUMENT_TOO_COMPLEX,
                         f"The document selects more than {limits.selections} fields once its fragments are written "
                         "out; split it into several requests.",
                     )
                 self._directives += len(node.directives or ())
                 if self._directives > limits.directives:
-                    yield Excess(TOO_COMPLEX, f"The document has more than {limits.directives} directives; use fewer.")
+                    yield Excess(
+                        Code.DOCUMENT_TOO_COMPLEX,
+                        f"The document has more than {limits.directives} directives; use fewer.",
+                    )
                 if isinstance(node, FieldNode):
                     root_fields += depth == 1
                     yield from self._count(node, depth, root_fields)
                     child = self._merge(node, place)
                     if self._overlaps > limits.overlaps:
                         yield Excess(
-                            TOO_COMPLEX,
+                            Code.DOCUMENT_TOO_COMPLEX,
                             f"The document selects the same fields again and again (more than {limits.overlaps} pairs "
                             "must be compared); select each field once.",
                         )
@@ -121,14 +121,17 @@ class StructureCheck:
         limits = self._limits
         self._aliases += node.alias is not None
         if depth > limits.depth:
-            yield Excess(TOO_DEEP, f"The document nests fields more than {limits.depth} deep; ask in several steps.")
+            yield Excess(
+                Code.DOCUMENT_TOO_DEEP,
+                f"The document nests fields more than {limits.depth} deep; ask in several steps.",
+            )
         if root_fields > limits.root_fields:
             yield Excess(
-                TOO_COMPLEX,
+                Code.DOCUMENT_TOO_COMPLEX,
                 f"The operation has more than {limits.root_fields} fields at its root; split it into several requests.",
             )
         if self._aliases > limits.aliases:
-            yield Excess(TOO_COMPLEX, f"The document has more than {limits.aliases} aliases; split it.")
+            yield Excess(Code.DOCUMENT_TOO_COMPLEX, f"The document has more than {limits.aliases} aliases; split it.")
 
     def _merge(self, node: FieldNode, parent: int) -> int:
         """Count the field at its place in the answer and return that place."""

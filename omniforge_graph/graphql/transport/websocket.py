@@ -12,6 +12,7 @@ from graphql import OperationType
 from starlette.types import Message, Receive, Send
 
 from omniforge_graph.graphql.transport.background import BackgroundQueue
+from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.engine import Engine, Request
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.messages import Complete, ConnectionInit, Ping, Subscribe, decode
@@ -122,7 +123,7 @@ class Connection:
         if len(self._tasks) >= self._limits.operations:
             count = self._limits.operations
             response = refused(
-                "TOO_MANY_OPERATIONS", f"This connection already runs {count} operations; end some first."
+                Code.TOO_MANY_OPERATIONS, f"This connection already runs {count} operations; end some first."
             )
             await self._send({"id": message.id, "type": "error", "payload": response.errors})
             return
@@ -151,6 +152,9 @@ class Connection:
                     return
                 await self._send({"id": message.id, "type": "next", "payload": response.body()})
                 await background.run(self._mask)
+                await asyncio.sleep(
+                    0
+                )  # a source that never waits must not keep the others, or `complete`, from running
         self._forget(message.id)
         await self._send({"id": message.id, "type": "complete"})
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import strawberry
 
 from omniforge_graph.domain import analysis as domain
+from omniforge_graph.domain.sample_size import SampleSizePlan
 from omniforge_graph.graphql.types.analysis import Effect, Notice, Recommendation
 
 
@@ -106,3 +107,13 @@ class SampleSize:
     total_units: int = strawberry.field(description="Units for all variants together.")
     days: int | None = strawberry.field(description="Days to collect them; null unless `dailyUnits` was given.")
     assumptions: list[str] = strawberry.field(description="What the answer rests on.")
+
+    @classmethod
+    def of(cls, plan: SampleSizePlan) -> "SampleSize":
+        """Build it from the domain's value."""
+        return cls(
+            units_per_variant=plan.units_per_variant,
+            total_units=plan.total_units,
+            days=plan.days,
+            assumptions=list(plan.assumptions),
+        )

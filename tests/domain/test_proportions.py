@@ -1,0 +1,90 @@
+"""Rates: Pearson's chi-square, expected counts, Newcombe's interval."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from omniforge_graph.domain.proportions import (
+    newcombe_interval,
+    pairs_with_control,
+    pearson_chi_square,
+    small_expected_counts,
+    wilson_limits,
+)
+from omniforge_graph.domain.statistics import SampleStatistics
+
+
+def interval(treatment, control, level=0.95):
+    one, two = (SampleStatistics.of_rates([x], [n]) for x, n in (control, treatment))
+    return tuple(each[0] for each in newcombe_interval(one, two, level))
+
+
+@pytest.mark.parametrize(
+    ("treatment", "control", "printed"),
+    [  # Newcombe (1998), Statistics in Medicine 17:873-890, table II, method 10
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+        ((10, 10), (0, 10), (0.6075, 1.0)),
+    ],
+)
+def test_newcombe_reproduces_the_printed_intervals(treatment, control, printed):
+    np.testing.assert_allclose(interval(treatment, control), printed, atol=5.1e-5)
+
+
+def test_wilson_limits_of_agresti_and_coull():
+    low, high = wilson_limits(SampleStatistics.of_rates([81], [263]), 0.95)
+    np.testing.assert_allclose([low[0], high[0]], [0.2553, 0.3662], atol=5e-5)
+
+
+@pytest.mark.parametrize("units", [(100, 100), (100, 50)])
+@pytest.mark.parametrize("rates", [(0.05, 0.05), (0.05, 0.1), (0.2, 0.25), (0.5, 0.5)])
+def test_newcombe_covers_as_often_as_it_says(units, rates):
+    """Exact enumeration: every possible outcome, weighted with its probability."""
+    x, y = np.meshgrid(np.arange(units[0] + 1), np.arange(units[1] + 1), indexing="ij")
+    one, two = (SampleStatistics.of_rates(c, np.full(c.shape, n)) for c, n in ((x, units[0]), (y, units[1])))
+    lower, upper = newcombe_interval(one, two, 0.95)
+    weights = np.outer(*(stats.binom.pmf(np.arange(n + 1), n, p) for n, p in zip(units, rates, strict=True)))
+    difference = rates[1] - rates[0]
+    assert weights[(lower <= difference) & (difference <= upper)].sum() >= 0.945
+
+
+def test_pearson_reproduces_the_smokers():
+    # The example of R's prop.test: four groups of patients, smokers among them.
+    sample = SampleStatistics.of_rates([83, 90, 129, 70], [86, 93, 136, 82])
+    statistic, degrees = pearson_chi_square(sample)
+    assert statistic == pytest.approx(12.6004, abs=5e-5)
+    assert degrees == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10**6)), min_size=2, max_size=5))
+def test_pearson_agrees_with_the_table_of_counts(cells):
+    table = np.array(cells, dtype=float)
+    if not table.sum(axis=0).all():
+        return
+    statistic, degrees = pearson_chi_square(SampleStatistics.of_rates(table[:, 0], table.sum(axis=1)))
+    expected = stats.contingency.expected_freq(table)
+    assert statistic == pytest.approx(((table - expected) ** 2 / expected).sum(), rel=1e-9, abs=1e-9)
+    assert degrees == len(cells) - 1
+
+
+def test_variants_without_units_are_left_out_of_the_degrees():
+    statistic, degrees = pearson_chi_square(SampleStatistics.of_rates([10, 0, 20], [100, 0, 100]))
+    alone, _ = pearson_chi_square(SampleStatistics.of_rates([10, 20], [100, 100]))
+    assert statistic == alone
+    assert degrees == 1
+
+
+def test_expected_counts_below_five_are_seen_on_either_side():
+    sample = SampleStatistics.of_rates([[4, 6], [5, 5], [96, 94], [95, 95]], np.full((4, 2), 100))
+    assert small_expected_counts(sample).tolist() == [False, False, False, False]
+    sample = SampleStatistics.of_rates([[4, 5], [96, 95]], np.full((2, 2), 100))
+    assert small_expected_counts(sample).tolist() == [True, True]
+
+
+def test_pairs_put_the_control_first():
+    pairs = pairs_with_control(SampleStatistics.of_rates([1, 2, 3], [10, 20, 30]), control=1)
+    assert pairs.units.tolist() == [[20, 10], [20, 30]]

@@ -1,0 +1,64 @@
+"""One rule for every text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omniforge_graph.domain.caller import Caller
+from omniforge_graph.domain.text import MAX_CONTENT, clean_key, clean_optional, clean_text
+from omniforge_graph.errors import ErrorCode, TextError
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ("", "must not be empty"),
+        ("  \n", "must not be empty"),
+        ("a\x00b", "U\\+0000 at position 1"),
+        ("\ud800", "U\\+D800"),
+        ("x" * 201, "201 characters; at most 200"),
+        ("x" * 10_000_000, "10,000,000 characters"),
+        (7, "must be text, not int"),
+        (None, "must be text, not NoneType"),
+    ],
+)
+def test_unstorable_text_is_refused_and_named(value: object, word: str) -> None:
+    with pytest.raises(TextError, match=word) as refusal:
+        clean_text(value, ("input", "name"))
+    assert (refusal.value.code, refusal.value.path) == (ErrorCode.INVALID_TEXT, ("input", "name"))
+
+
+@given(st.text(min_size=1, max_size=200).filter(str.strip).filter(lambda t: "\x00" not in t))
+def test_any_other_text_passes_unchanged(value: str) -> None:
+    assert clean_text(value, ("name",)) == value
+
+
+def test_long_content_passes_under_its_own_limit() -> None:
+    content = "x" * MAX_CONTENT
+    assert clean_text(content, ("content",), maximum=MAX_CONTENT) == content
+
+
+@pytest.mark.parametrize("key", ["a", "support-reply", "team/agent:v2.1", "X_1"])
+def test_keys(key: str) -> None:
+    assert clean_key(key, ("key",)) == key
+
+
+@pytest.mark.parametrize("key", ["-a", "a b", "é", "a\n", "a" * 129, ""])
+def test_what_is_not_a_key(key: str) -> None:
+    with pytest.raises(TextError):
+        clean_key(key, ("key",))
+
+
+def test_optional_text_is_none_when_blank() -> None:
+    assert clean_optional(None, ("x",)) is None
+    assert clean_optional("", ("x",)) is None
+    assert clean_optional("y", ("x",)) == "y"
+
+
+def test_a_caller_sees_its_own_and_the_shared_but_changes_its_own_only() -> None:
+    confined, free = Caller(tenant_id="t1"), Caller()
+    assert [confined.may_see(tenant) for tenant in ("t1", None, "t2")] == [True, True, False]
+    assert [confined.may_change(tenant) for tenant in ("t1", None, "t2")] == [True, False, False]
+    assert all(free.may_see(tenant) and free.may_change(tenant) for tenant in ("t1", None))
+    with pytest.raises(TextError):
+        Caller(actor="a\x00")

@@ -1,0 +1,216 @@
+"""Recording: each event judged on its own, the good ones durable together."""
+
+from datetime import timedelta
+
+import pytest
+
+from omniforge_graph.domain.caller import Caller
+from omniforge_graph.domain.event import EventStatus, ExposureEvent, OutcomeEvent
+from omniforge_graph.domain.metric import Metric, MetricKind
+from omniforge_graph.errors import ErrorCode, UnavailableError, ValidationError
+
+
+async def units(world, experiment, metric: str = "won") -> dict[str, tuple[int, float | None]]:
+    """Per variant: units and mean."""
+    measured = await world.services.repository.measure(experiment, experiment.metric(metric))
+    means = [None if n == 0 else float(m) for n, m in zip(measured.samples.units, measured.samples.mean, strict=True)]
+    return {v.name: (int(n), m) for v, n, m in zip(experiment.variants, measured.samples.units, means, strict=True)}
+
+
+async def test_a_units_first_exposure_counts(world) -> None:
+    experiment = await world.running()
+    recorder = world.services.recorder
+    events = [ExposureEvent(experiment.id, unit) for unit in ("a", "b", "a")]
+    first = await recorder.record_exposures(events)
+    assert first.statuses == (EventStatus.ACCEPTED, EventStatus.ACCEPTED, EventStatus.DUPLICATE)
+    again = await recorder.record_exposures(events)
+    assert (again.accepted, again.duplicates, again.rejected) == (0, 3, ())
+    counts = (await world.services.repository.exposure_counts([experiment.id]))[experiment.id]
+    assert sum(counts.values()) == 2
+
+
+async def test_each_bad_event_is_rejected_alone(world) -> None:
+    running, draft = await world.running(), await world.experiment()
+    cancelled = await world.experiment()
+    await world.services.experiments.cancel_experiment(cancelled.id)
+    later = world.clock.now + timedelta(hours=1)
+    receipt = await world.services.recorder.record_exposures(
+        [
+            ExposureEvent("exp_nope", "a"),
+            ExposureEvent(running.id, "a"),
+            ExposureEvent(draft.id, "a"),
+            ExposureEvent(running.id, ""),
+            ExposureEvent(running.id, "x" * 257),
+            ExposureEvent(running.id, "b", later),
+            ExposureEvent(cancelled.id, "a", world.clock.now),
+        ]
+    )
+    assert receipt.accepted == 1
+    assert [(each.index, each.code) for each in receipt.rejected] == [
+        (0, ErrorCode.EXPERIMENT_NOT_FOUND),
+        (2, ErrorCode.EXPERIMENT_NOT_RUNNING),
+        (3, ErrorCode.INVALID_TEXT),
+        (4, ErrorCode.INVALID_TEXT),
+        (5, ErrorCode.VALIDATION_FAILED),
+        (6, ErrorCode.EXPERIMENT_NOT_RUNNING),
+    ]
+
+
+async def test_late_exposures_of_an_ended_experiment_need_their_time(world) -> None:
+    experiment = await world.running()
+    during = world.clock.now
+    await world.services.experiments.complete_experiment(experiment.id, {})
+    receipt = await world.services.recorder.record_exposures(
+        [
+            ExposureEvent(experiment.id, "a"),
+            ExposureEvent(experiment.id, "b", during),
+            ExposureEvent(experiment.id, "c", world.clock.now + timedelta(minutes=1)),
+        ]
+    )
+    assert [status.value for status in receipt.statuses] == ["REJECTED", "ACCEPTED", "REJECTED"]
+
+
+@pytest.mark.parametrize("size", [0, 5001])
+async def test_an_empty_or_oversized_batch_is_refused_whole(world, size) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        await world.services.recorder.record_exposures([ExposureEvent("e", "u")] * size)
+    assert refusal.value.path == ("events",)
+    with pytest.raises(ValidationError):
+        await world.services.recorder.record_outcomes([OutcomeEvent("u", "m", 1)] * size)
+
+
+async def test_an_event_id_is_recorded_once_and_without_one_each_counts(world) -> None:
+    experiment = await world.running(metric=Metric("calls", MetricKind.COUNT))
+    recorder = world.services.recorder
+    await recorder.record_exposures([ExposureEvent(experiment.id, "a")])
+    twice = [OutcomeEvent("a", "calls", 1, event_id="e1"), OutcomeEvent("a", "calls", 1, event_id="e1")]
+    assert (await recorder.record_outcomes(twice)).statuses == (EventStatus.ACCEPTED, EventStatus.DUPLICATE)
+    assert (await recorder.record_outcomes(twice)).duplicates == 2
+    assert (await recorder.record_outcomes([OutcomeEvent("a", "calls", 1)] * 2)).accepted == 2
+    assert {mean for n, mean in (await units(world, experiment, "calls")).values() if n} == {3.0}
+
+
+async def test_event_ids_of_confined_callers_do_not_meet(world) -> None:
+    await world.running()
+    one = [OutcomeEvent("a", "won", 1, event_id="e1")]
+    recorder = world.services.recorder
+    assert (await recorder.record_outcomes(one, caller=Caller("svc", "t1"))).accepted == 1
+    assert (await recorder.record_outcomes(one, caller=Caller("svc", "t2"))).accepted == 1
+    assert (await recorder.record_outcomes(one, caller=Caller("svc", "t1"))).duplicates == 1
+
+
+async def test_outcomes_are_checked_against_their_metric(world) -> None:
+    experiment = await world.running(metrics=[Metric("calls", MetricKind.COUNT)])
+    receipt = await world.services.recorder.record_outcomes(
+        [
+            OutcomeEvent("a", "nope", 1),
+            OutcomeEvent("a", "won", 0.5),
+            OutcomeEvent("a", "calls", -1),
+            OutcomeEvent("a", "won", float("nan")),
+            OutcomeEvent("a", "won", float("inf")),
+            OutcomeEvent("", "won", 1),
+            OutcomeEvent("a", "won", 1, experiment_id="exp_nope"),
+            OutcomeEvent("a", "nope", 1, experiment_id=experiment.id),
+            OutcomeEvent("a", "won", 1, occurred_at=world.clock.now + timedelta(days=1)),
+            OutcomeEvent("a", "won", 1, event_id="x" * 257),
+            OutcomeEvent("a", "calls", 3),
+        ]
+    )
+    assert receipt.accepted == 1
+    assert [each.code for each in receipt.rejected] == [
+        ErrorCode.METRIC_NOT_FOUND,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.INVALID_TEXT,
+        ErrorCode.EXPERIMENT_NOT_FOUND,
+        ErrorCode.METRIC_NOT_FOUND,
+        ErrorCode.VALIDATION_FAILED,
+        ErrorCode.INVALID_TEXT,
+    ]
+    assert [each.index for each in receipt.rejected] == list(range(10))
+
+
+async def test_outcomes_before_the_exposure_or_after_the_end_do_not_count(world) -> None:
+    experiment = await world.running(metric=Metric("calls", MetricKind.COUNT))
+    recorder = world.services.recorder
+    met = world.clock.now
+    await recorder.record_outcomes([OutcomeEvent("a", "calls", 100, occurred_at=met - timedelta(microseconds=1))])
+    await recorder.record_exposures([ExposureEvent(experiment.id, "a", met)])
+    await recorder.record_outcomes([OutcomeEvent("a", "calls", 10, occurred_at=met)])
+    await recorder.record_outcomes([OutcomeEvent("a", "calls", 1)])
+    ended = await world.services.experiments.complete_experiment(experiment.id, {})
+    after = ended.end_date + timedelta(seconds=1)
+    await recorder.record_outcomes([OutcomeEvent("a", "calls", 1000, occurred_at=after)])
+    assert {mean for n, mean in (await units(world, ended, "calls")).values() if n} == {11.0}
+
+
+async def test_an_outcome_belongs_to_every_experiment_of_its_unit_unless_it_names_one(world, build) -> None:
+    from omniforge_graph.domain.prompt import PromptDraft, VersionDraft
+
+    prompts, recorder = world.services.prompts, world.services.recorder
+    other = await prompts.create_prompt(PromptDraft("other", "Other", VersionDraft("x")))
+    second = await prompts.create_version(other.id, VersionDraft("y"))
+    here = await world.running()
+    draft = await world.services.experiments.create_experiment(
+        other.id,
+        "n",
+        "",
+        "won",
+        [
+            {"name": "a", "prompt_version_id": other.current_version_id, "traffic_percentage": 50},
+            {"name": "b", "prompt_version_id": second.id, "traffic_percentage": 50},
+        ],
+        "ann",
+    )
+    there = await world.services.experiments.start_experiment(draft.id)
+    await recorder.record_exposures([ExposureEvent(e.id, unit) for e in (here, there) for unit in ("both", "named")])
+    await recorder.record_outcomes(
+        [OutcomeEvent("both", "won", 1), OutcomeEvent("named", "won", 1, experiment_id=there.id)]
+    )
+    total = {}
+    for name, experiment in (("here", here), ("there", there)):
+        stats = await units(world, experiment)
+        total[name] = sum(n * (mean or 0) for n, mean in stats.values())
+    assert total == {"here": 1.0, "there": 2.0}
+
+
+async def test_a_tenants_outcomes_stay_with_the_tenant(world) -> None:
+    one = Caller("svc", "t1")
+    experiment = await world.services.experiments.create_experiment(
+        world.prompt.id, "n", "", "won", world.variants(50, 50), "svc", caller=one
+    )
+    await world.services.experiments.start_experiment(experiment.id, caller=one)
+    recorder = world.services.recorder
+    other = Caller("svc", "t2")
+    denied = await recorder.record_exposures([ExposureEvent(experiment.id, "a")], caller=other)
+    assert [each.code for each in denied.rejected] == [ErrorCode.EXPERIMENT_NOT_FOUND]
+    await recorder.record_exposures([ExposureEvent(experiment.id, "a")], caller=one)
+    denied = await recorder.record_outcomes([OutcomeEvent("a", "won", 1)], caller=other)
+    assert [each.code for each in denied.rejected] == [ErrorCode.METRIC_NOT_FOUND]
+    await world.services.metrics.declare(Metric("won"))
+    await recorder.record_outcomes([OutcomeEvent("a", "won", 1)], caller=other)
+    assert sum(n * (mean or 0) for n, mean in (await units(world, experiment)).values()) == 0
+    await recorder.record_outcomes([OutcomeEvent("a", "won", 1)], caller=one)
+    assert sum(n * (mean or 0) for n, mean in (await units(world, experiment)).values()) == 1
+
+
+async def test_a_refused_write_acknowledges_nothing(world, monkeypatch) -> None:
+    experiment = await world.running()
+
+    async def away(_exposures):
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(world.services.repository, "record_exposures", away)
+    with pytest.raises(UnavailableError):
+        await world.services.recorder.record_exposures([ExposureEvent(experiment.id, "a")])
+
+
+async def test_five_thousand_events_at_once(world) -> None:
+    experiment = await world.running()
+    events = [ExposureEvent(experiment.id, f"u{n}") for n in range(5000)]
+    assert (await world.services.recorder.record_exposures(events)).accepted == 5000
+    outcomes = [OutcomeEvent(f"u{n}", "won", n % 2) for n in range(5000)]
+    assert (await world.services.recorder.record_outcomes(outcomes)).accepted == 5000
+    assert sum(n for n, _ in (await units(world, experiment)).values()) == 5000
