@@ -1,4 +1,4 @@
-"""A small schema with everything the transport must cope with, and ways to speak to the application without a server."""
+"""A small schema with what the transport must cope with, and ways to speak to the application without a server."""
 
 import asyncio
 import json
@@ -31,6 +31,7 @@ class World:
         self.contexts: list[Context] = []
         self.ticking = 0
         self.closed = 0
+        self.a_source_closed = asyncio.Event()
         self.done: list[str] = []
         self.written: list[str] = []
 
@@ -184,6 +185,7 @@ class Subscription:
             await asyncio.sleep(0)
             world.ticking -= 1
             world.closed += 1
+            world.a_source_closed.set()
 
     @strawberry.subscription
     async def breaking(self) -> AsyncGenerator[int, None]:
@@ -313,3 +315,97 @@ def make_client(make_app: Callable[..., GraphQLApp]) -> Callable[..., Client]:
 @pytest.fixture
 def secret() -> str:
     return SECRET
+
+
+def operations_under_way() -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if task.get_coro().__qualname__.startswith("Connection.")]
+
+
+class Socket:
+    """One WebSocket connection to the application, from the client's end."""
+
+    def __init__(self, app: GraphQLApp, headers: Mapping[str, str], subprotocols: list[str], path: str) -> None:
+        self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.readable = asyncio.Event()
+        self.readable.set()
+        scope = {
+            "type": "websocket",
+            "path": path,
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "subprotocols": subprotocols,
+        }
+        self._incoming.put_nowait({"type": "websocket.connect"})
+        self.task = asyncio.create_task(app(scope, self._incoming.get, self._sent))
+
+    async def _sent(self, message: dict[str, Any]) -> None:
+        await self.readable.wait()
+        self._outgoing.put_nowait(message)
+
+    def event(self, **event: Any) -> None:
+        self._incoming.put_nowait({"type": "websocket.receive", **event})
+
+    def send(self, message: Any) -> None:
+        self.event(text=json.dumps(message))
+
+    def subscribe(self, operation_id: str, query: str, **members: Any) -> None:
+        self.send({"id": operation_id, "type": "subscribe", "payload": {"query": query, **members}})
+
+    async def raw(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self._outgoing.get(), 5)
+
+    async def receive(self) -> dict[str, Any]:
+        message = await self.raw()
+        assert message["type"] == "websocket.send", message
+        return json.loads(message["text"])
+
+    async def closed(self) -> tuple[int, str]:
+        """The code and the reason with which the server closes, after which nothing of it is left."""
+        message = await self.raw()
+        assert message["type"] == "websocket.close", message
+        await self.ended()
+        return message["code"], message["reason"]
+
+    async def ended(self) -> None:
+        await asyncio.wait_for(self.task, 5)
+        assert not operations_under_way()
+
+    def nothing_under_way(self) -> bool:
+        return not operations_under_way()
+
+    async def leave(self) -> None:
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await self.ended()
+
+    def nothing(self) -> bool:
+        return self._outgoing.empty()
+
+
+@pytest.fixture
+async def connect(make_app: Callable[..., GraphQLApp]) -> AsyncGenerator[Callable[..., Any], None]:
+    """Open a connection; with `init` the conversation is acknowledged already."""
+    sockets: list[Socket] = []
+
+    async def open_socket(
+        init: bool = True,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: list[str] | None = None,
+        path: str = "/graphql",
+        **options: Any,
+    ) -> Socket:
+        chosen = ["graphql-transport-ws"] if subprotocols is None else subprotocols
+        socket = Socket(make_app(**options), headers or {}, chosen, path)
+        sockets.append(socket)
+        if init:
+            assert (await socket.raw())["type"] == "websocket.accept"
+            socket.send({"type": "connection_init"})
+            assert await socket.receive() == {"type": "connection_ack"}
+        return socket
+
+    yield open_socket
+    for socket in sockets:
+        socket.readable.set()
+        if not socket.task.done():
+            await socket.leave()
