@@ -32,7 +32,7 @@ class Limits:
     """Directives anywhere in the selections."""
     overlaps: int = 2_000
     """Pairs of fields that share a response name at one place, each of which validation compares."""
-    cost: int = 50_000
+    cost: int = 25_000
     """Fields of the answer, estimated: each field times the sizes of the lists it stands in."""
     max_page: int = 100
     """The largest page that the schema serves: more is never counted for `first` or `last`."""
