@@ -16,7 +16,7 @@ class SqliteAddress:
     path: str
 
     def __str__(self) -> str:
-        return f"the SQLite file {self.path}"
+        return f"The SQLite file {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PostgresAddress:
     tls: str | None = None
 
     def __str__(self) -> str:
-        return f"the PostgreSQL database {self.name!r} on {self.host}:{self.port}"
+        return f"The PostgreSQL database {self.name!r} on {self.host}:{self.port}"
 
 
 def parse_address(url: str) -> SqliteAddress | PostgresAddress:

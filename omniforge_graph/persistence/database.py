@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from omniforge_graph.errors import UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress, parse_address
 from omniforge_graph.persistence.postgres import PostgresEngine
 from omniforge_graph.persistence.session import Limits, Session
@@ -19,25 +20,23 @@ class Database:
     """
 
     def __init__(self, url: str, limits: Limits | None = None) -> None:
-        address = parse_address(url)
-        chosen = limits or Limits()
-        self._limits = chosen
+        self._address = address = parse_address(url)
+        self._limits = limits = limits or Limits()
         self._line = asyncio.Lock()
         self._engine: SqliteEngine | PostgresEngine = (
-            SqliteEngine(address, chosen) if isinstance(address, SqliteAddress) else PostgresEngine(address, chosen)
+            SqliteEngine(address, limits) if isinstance(address, SqliteAddress) else PostgresEngine(address, limits)
         )
 
     async def open(self) -> None:
-        """Connect; `UnavailableError` or `ConfigurationError` if that fails."""
-        with self._explained():
-            try:
+        """Connect; `UnavailableError` or `ConfigurationError`, naming the database, if that fails."""
+        try:
+            with self._explained():
                 await self._engine.open()
-            except BaseException:
-                await self._engine.close()
-                raise
+        except UnavailableError as problem:
+            raise UnavailableError(f"{self._address} cannot be opened. {problem}") from problem.__cause__
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close what is open."""
         await self._engine.close()
 
     @asynccontextmanager
@@ -91,8 +90,8 @@ class Database:
 async def connect(url: str, limits: Limits | None = None) -> AsyncIterator[Database]:
     """Open the database that a URL names for the length of a block."""
     database = Database(url, limits)
-    await database.open()
     try:
+        await database.open()
         yield database
     finally:
         await database.close()

@@ -40,6 +40,7 @@ _PASSING = (
     asyncpg.TransactionRollbackError,
     asyncpg.InvalidTransactionStateError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says when the connection dies between two messages
 )
 _REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError, DBConnectionError)
 _UNMIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
@@ -184,11 +185,11 @@ class PostgresEngine:
                 path=("database_url",),
             )
         if isinstance(error, _UNMIGRATED):
-            return UnavailableError(f"{self._address} lacks tables of this release: run `omniforge-graph migrate`.")
+            return UnavailableError("The database lacks tables of this release: run `omniforge-graph migrate`.")
         if isinstance(error, TimeoutError):
-            return UnavailableError(f"{self._address} took too long; try again.")
+            return UnavailableError("The database took too long; try again.")
         if isinstance(error, _PASSING):
-            return UnavailableError(f"{self._address} cannot be reached right now; try again.")
+            return UnavailableError("The database cannot be reached right now; try again.")
         return None
 
 

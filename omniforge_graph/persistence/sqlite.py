@@ -70,6 +70,18 @@ class MendedSqliteClient(SqliteClient):
             raise UnavailableError("The database is closed; open it again.")
         return self._connection
 
+    async def create_connection(self, with_db: bool) -> None:
+        """Open the file. Making a new one ready for several processes does not wait for the others: try again."""
+        async with asyncio.timeout(self._queue_limit):
+            while True:
+                try:
+                    return await super().create_connection(with_db)
+                except sqlite3.OperationalError as error:
+                    await self.close()
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                        raise
+                await asyncio.sleep(0.01)
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[aiosqlite.Connection]:
         """Wait for the connection, and have it alone."""
@@ -197,17 +209,15 @@ class SqliteEngine:
     def explain(self, error: BaseException) -> OmniForgeError | None:
         """Return what an error of the driver means for a caller, None if it is a mistake of ours."""
         if isinstance(error, TimeoutError):
-            return UnavailableError(f"{self._address} took too long; try again.")
+            return UnavailableError("The database took too long; try again.")
         if not isinstance(error, sqlite3.Error) or (code := getattr(error, "sqlite_errorcode", None)) is None:
             return None
         if code == sqlite3.SQLITE_NOTADB:
-            return ConfigurationError(
-                f"{self._address} is not a SQLite database; name another.", path=("database_url",)
-            )
+            return ConfigurationError(f"{self._address} is not a database; name another.", path=("database_url",))
         if code & 0xFF in _PASSING:  # the low byte is the primary code, the rest only refines it
-            return UnavailableError(f"{self._address} cannot be used right now ({error}); try again.")
+            return UnavailableError(f"The database cannot be used right now ({error}); try again.")
         if "no such table" in str(error) or "no such column" in str(error):
-            return UnavailableError(f"{self._address} lacks tables of this release: run `omniforge-graph migrate`.")
+            return UnavailableError("The database lacks tables of this release: run `omniforge-graph migrate`.")
         return None
 
 

@@ -118,13 +118,15 @@ def in_processes(worker):
     """Runs one command in several processes at the same time and returns all their answers together."""
 
     async def run(url, tasks):
-        async def one(index, process):
+        async def one(process):
             process.stdin.close()
-            return json.loads(await process.stdout.read())
+            answer = await process.stdout.read()
+            await process.wait()
+            return json.loads(answer)
 
         async def nested(index, processes):
             if index == len(tasks):
-                return await asyncio.gather(*(one(place, each) for place, each in enumerate(processes)))
+                return await asyncio.gather(*map(one, processes))
             async with worker(url, *tasks[index]) as process:
                 return await nested(index + 1, [*processes, process])
 
