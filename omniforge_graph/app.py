@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypedDict
 
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
@@ -77,6 +78,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         title="OmniForge Graph",
         max_body_bytes=settings.max_body_bytes,
         request_timeout=settings.request_timeout,
+        allowed_origins=settings.allowed_origins,
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +88,16 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         else:
             await starlette(scope, receive, send)
 
-    return app
+    if not settings.allowed_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        allow_credentials=True,
+        max_age=3600,
+    )
 
 
 def build_services(repository: PromptRepository, registry: PluginRegistry, settings: Settings) -> Services:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from omniforge_graph.errors import ConfigurationError
 
 PREFIX = "OMNIFORGE_"
+LISTS = {"disabled_plugins", "allowed_origins"}
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -25,6 +26,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     demo: Annotated[bool, Meta(description="Seed a demonstration and send it simulated traffic.")] = True
     disabled_plugins: Annotated[
         tuple[str, ...], Meta(description="Plugins not to load, by entry-point name, separated by commas.")
+    ] = ()
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        Meta(description="Origins (https://host) whose pages may use the API from a browser, separated by commas."),
     ] = ()
     log_level: Annotated[
         str,
@@ -63,8 +68,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
                 f"{', '.join(PREFIX + field.upper() for field in Settings.__struct_fields__)}.",
                 path=(name,),
             )
-    if "disabled_plugins" in values:
-        values["disabled_plugins"] = [name for part in values["disabled_plugins"].split(",") if (name := part.strip())]
+    for name in LISTS & values.keys():
+        values[name] = [item for part in values[name].split(",") if (item := part.strip())]
     values |= {name: value for name, value in overrides.items() if value is not None}
     for name, value in values.items():
         try:

@@ -16,7 +16,9 @@ def plugins(disable_plugin: DisablePlugin = None) -> None:
     registry = load_plugins(read_settings(disable_plugin).disabled_plugins)
     table = Table("Plugin", "Distribution", "Status", "Offers", title="Plugins", title_justify="left")
     for plugin in registry.plugins:
-        offers = "\n".join(f"[bold]{offer.name}[/] ({offer.kind}): {escape(offer.description)}" for offer in plugin.offers)
+        offers = "\n".join(
+            f"[bold]{offer.name}[/] ({offer.kind}): {escape(offer.description)}" for offer in plugin.offers
+        )
         hooks = f"[dim]hooks: {', '.join(plugin.hooks)}[/]" if plugin.hooks and not plugin.offers else ""
         table.add_row(
             plugin.name,

@@ -31,6 +31,12 @@ def serve(
         typer.Option("--demo/--no-demo", help="Seed a demonstration and send it traffic.", show_default="demo"),
     ] = None,
     disable_plugin: DisablePlugin = None,
+    allowed_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An origin (https://host) whose pages may use the API. May be given several times.", metavar="ORIGIN"
+        ),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option(help="critical, error, warning, info or debug.", show_default="info")
     ] = None,
@@ -53,6 +59,7 @@ def serve(
         workers=workers,
         database_url=database_url,
         demo=demo,
+        allowed_origins=tuple(allowed_origin) if allowed_origin else None,
         log_level=log_level,
         refresh_interval=refresh_interval,
         request_timeout=request_timeout,

@@ -8,7 +8,6 @@ import strawberry
 from strawberry import ID
 
 from omniforge_graph.graphql.context import Info
-from omniforge_graph.graphql.loaders import Loaders
 from omniforge_graph.graphql.types.experiment import Experiment
 
 
@@ -39,6 +38,4 @@ class Subscription:
         # Closed with the subscription, so that no mailbox outlives its reader.
         async with aclosing(context.services.broker.watch(experiment_id, caller=context.caller)) as states:
             async for experiment in states:
-                # Loaders remember; what they remember must not outlive one event.
-                context.loaders = Loaders(context.services.repository, context.caller)
                 yield ExperimentChange(sequence=experiment.revision, experiment=Experiment.of(experiment))

@@ -29,17 +29,17 @@ def test_every_operation_runs_as_written(server) -> None:
     text = operations()
     ran = set()
 
-    def run(name: str, variables: dict | None = None):
-        ran.add(name)
-        answer = server.post(text[name], variables)
-        assert "errors" not in answer, (name, answer)
+    def run(operation: str, variables: dict | None = None):
+        ran.add(operation)
+        answer = server.post(text[operation], variables)
+        assert "errors" not in answer, (operation, answer)
         (value,) = answer["data"].values()
         if isinstance(value, dict):
-            assert value.get("errors", []) == [], (name, value)
+            assert value.get("errors", []) == [], (operation, value)
         return value
 
-    def do(name: str, **fields):
-        return run(name, {"input": fields})
+    def do(operation: str, **fields):
+        return run(operation, {"input": fields})
 
     prompt = do("CreatePrompt", key="contract", name="Contract", content="one", layer="system")["prompt"]
     version = do("CreatePromptVersion", promptId=prompt["id"], content="two", message="why")["promptVersion"]

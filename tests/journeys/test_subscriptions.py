@@ -45,9 +45,11 @@ def test_many_subscribers_see_the_same(server) -> None:
 
 
 def test_an_unknown_experiment_is_an_error(sqlite_server) -> None:
-    with pytest.raises(AssertionError, match="EXPERIMENT_NOT_FOUND"):
-        with sqlite_server.subscription("exp_nope") as receive:
-            receive()
+    with (
+        pytest.raises(AssertionError, match="EXPERIMENT_NOT_FOUND"),
+        sqlite_server.subscription("exp_nope") as receive,
+    ):
+        receive()
 
 
 def test_two_servers_on_one_database_see_each_others_changes(server, launch) -> None:

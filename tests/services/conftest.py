@@ -68,10 +68,9 @@ def build(registry: PluginRegistry, clock: Clock) -> Callable[[PromptRepository]
         prompt = await services.prompts.create_prompt(
             PromptDraft("greeting", "Greeting", VersionDraft("Hello 1"), tenant_id=None)
         )
-        versions = [prompt.current_version]
-        for number in (2, 3):
-            versions.append(await services.prompts.create_version(prompt.id, VersionDraft(f"Hello {number}")))
-        return World(services, clock, prompt, versions)
+        create = services.prompts.create_version
+        more = [await create(prompt.id, VersionDraft(f"Hello {number}")) for number in (2, 3)]
+        return World(services, clock, prompt, [prompt.current_version, *more])
 
     return make
 

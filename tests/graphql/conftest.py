@@ -1,0 +1,53 @@
+"""The schema executed in this process, on SQLite, with every statement counted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from omniforge_graph import open_database
+from omniforge_graph.domain.caller import Caller
+from omniforge_graph.graphql.context import Context
+from omniforge_graph.graphql.schema import schema
+from omniforge_graph.graphql.transport import Engine, Request, Response
+from omniforge_graph.persistence.sqlite import SqliteSession
+from omniforge_graph.plugin.manager import installed_plugins
+from omniforge_graph.services.assembly import Services, assemble
+
+
+class Api:
+    """Executes operations and counts the statements each of them takes."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.engine = Engine(schema)
+        self.statements: list[str] = []
+
+    async def run(self, query: str, variables: dict[str, Any] | None = None, caller: Caller | None = None) -> dict:
+        """Return the response's body."""
+        self.statements.clear()
+        operation = self.engine.prepare(Request(query, variables=variables))
+        if isinstance(operation, Response):
+            return operation.body()
+        contexts: Callable[[], Context] = lambda: Context(self.services, caller or Caller())  # noqa: E731
+        return (await self.engine.execute(operation, variables, contexts)).body()
+
+    async def data(self, query: str, variables: dict[str, Any] | None = None) -> dict:
+        """Return the response's data; there must be no errors."""
+        body = await self.run(query, variables)
+        assert "errors" not in body, body
+        return body["data"]
+
+
+@pytest.fixture
+async def api(sqlite_url, monkeypatch):
+    async with open_database(sqlite_url) as repository:
+        made = Api(assemble(repository, installed_plugins()))
+        rows = SqliteSession.rows
+
+        async def counted(self, sql, *values):
+            made.statements.append(sql)
+            return await rows(self, sql, *values)
+
+        monkeypatch.setattr(SqliteSession, "rows", counted)
+        yield made

@@ -1,0 +1,69 @@
+"""Nested reads take a fixed number of statements, however many things they list."""
+
+import pytest
+
+from omniforge_graph.domain.event import ExposureEvent
+from omniforge_graph.domain.prompt import PromptDraft, VersionDraft
+
+PROMPTS = """{ prompts(first: 50) { totalCount edges { node {
+  key currentVersion { number prompt { key } }
+  versions(first: 5) { totalCount edges { node { number prompt { id } } } }
+  runningExperiment { name }
+} } } }"""
+EXPERIMENTS = """{ experiments(first: 50) { totalCount edges { node {
+  name prompt { key currentVersion { number } } variants { name exposureCount promptVersion { number prompt { id } } }
+} } } }"""
+SELECT = """query($p: [PromptSlotInput!]!) {
+  selectVariants(prompts: $p, tenantId: "t") { variantName promptVersion { content } }
+}"""
+
+
+async def fill(services, start: int, end: int) -> None:
+    for n in range(start, end):
+        prompt = await services.prompts.create_prompt(PromptDraft(f"p{n}", "n", VersionDraft("one")))
+        second = await services.prompts.create_version(prompt.id, VersionDraft("two"))
+        variants = [
+            {"name": name, "prompt_version_id": version, "traffic_percentage": 50}
+            for name, version in (("a", prompt.current_version_id), ("b", second.id))
+        ]
+        draft = await services.experiments.create_experiment(prompt.id, f"e{n}", "", "won", variants, "ann")
+        await services.experiments.start_experiment(draft.id)
+        await services.recorder.record_exposures([ExposureEvent(draft.id, f"u{unit}") for unit in range(3)])
+
+
+@pytest.mark.parametrize(("query", "expected"), [(PROMPTS, 6), (EXPERIMENTS, 5)])
+async def test_a_nested_list_takes_the_same_statements_for_two_as_for_twelve(api, query, expected) -> None:
+    await fill(api.services, 0, 2)
+    few = await api.data(query)
+    statements = len(api.statements)
+    await fill(api.services, 2, 12)
+    many = await api.data(query)
+    counts = [next(iter(data.values()))["totalCount"] for data in (few, many)]
+    assert counts == [2, 12]
+    assert (statements, len(api.statements)) == (expected, expected), api.statements
+
+
+async def test_a_total_that_nobody_asks_for_is_not_counted(api) -> None:
+    await fill(api.services, 0, 1)
+    await api.data("{ prompts { edges { node { key } } } }")
+    assert len(api.statements) == 1
+    assert not any("COUNT" in statement for statement in api.statements)
+
+
+async def test_selection_asks_the_database_nothing(api) -> None:
+    await fill(api.services, 0, 5)
+    slots = {"p": [{"slot": f"s{n}", "promptKey": f"p{n}"} for n in range(5)]}
+    await api.data(SELECT, slots)
+    selected = await api.data(SELECT, slots)
+    assert len(selected["selectVariants"]) == 5
+    assert api.statements == []
+
+
+async def test_an_analysis_takes_two_statements(api) -> None:
+    await fill(api.services, 0, 1)
+    found = await api.data("{ experiments { edges { node { id } } } }")
+    experiment_id = found["experiments"]["edges"][0]["node"]["id"]
+    query = """query($id: ID!) { experiment(id: $id) { analysis {
+      winner { name } variantStats { variant { name } units } comparisons { treatment { name } pValue } } } }"""
+    await api.data(query, {"id": experiment_id})
+    assert len(api.statements) == 2, api.statements
