@@ -1,8 +1,8 @@
 """The query a newcomer tries first: it needs no id, and shows living numbers."""
 
 EXAMPLE_QUERY = """\
-# The newest experiment that is running, and what its numbers say so far.
-{
+# The newest running experiment, and what its numbers say.
+query RunningExperiment {
   experiments(first: 1, filter: { status: { eq: RUNNING } }) {
     edges {
       node {

@@ -55,8 +55,8 @@ def test_a_removed_field_would_be_noticed() -> None:
     broken = print_schema().replace("  sampleSizeSufficient: Boolean!\n", "  renamed: Boolean!\n")
     changes = find_breaking_changes(build_schema(print_schema()), build_schema(broken))
     assert {change.description for change in changes} == {
-        "Analysis.sampleSizeSufficient was removed.",
-        "NumbersAnalysis.sampleSizeSufficient was removed.",
+        "Field Analysis.sampleSizeSufficient was removed.",
+        "Field NumbersAnalysis.sampleSizeSufficient was removed.",
     }
 
 

@@ -110,14 +110,16 @@ class Server:
         return made
 
 
-def start_server(database_url: str, folder: Path, *options: str) -> Server:
+def start_server(database_url: str, folder: Path, *options: str, **environ: str) -> Server:
     """Start a server on a free port and wait until it is ready."""
     port = free_port()
     log = folder / f"server-{port}.log"
     command = [sys.executable, "-m", "omniforge_graph", "serve", "--no-demo", "--port", str(port)]
     command += ["--database-url", database_url, *options]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, cwd=folder, env=os.environ | environ, start_new_session=True
+        )
     server = Server(f"http://127.0.0.1:{port}", database_url, process, log)
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
@@ -146,8 +148,8 @@ def launch(tmp_path_factory):
     folder = tmp_path_factory.mktemp("servers")
     servers: list[Server] = []
 
-    def run(database_url: str, *options: str) -> Server:
-        servers.append(start_server(database_url, folder, *options))
+    def run(database_url: str, *options: str, **environ: str) -> Server:
+        servers.append(start_server(database_url, folder, *options, **environ))
         return servers[-1]
 
     yield run
