@@ -23,7 +23,8 @@ def units_for_proportions(control: float, treatment: float, alpha: float, power:
     pooled = (control + treatment) / 2
     null = -scipy.special.ndtri(alpha / 2) * math.sqrt(2 * pooled * (1 - pooled))
     alternative = scipy.special.ndtri(power) * math.sqrt(control * (1 - control) + treatment * (1 - treatment))
-    return float(max(null + alternative, 0.0) ** 2 / (treatment - control) ** 2)
+    gap = (treatment - control) ** 2
+    return float(max(null + alternative, 0.0) ** 2 / gap) if gap > 0 else math.inf
 
 
 def units_for_means(effect: float, standard_deviation: float, alpha: float, power: float, ratio: float = 1.0) -> float:
@@ -35,7 +36,8 @@ def units_for_means(effect: float, standard_deviation: float, alpha: float, powe
     size = abs(effect) / standard_deviation
     fewest = max(2.0, 2.0 / ratio)
     quantiles = -scipy.special.ndtri(alpha / 2) + scipy.special.ndtri(power)
-    normal = max(quantiles, 0.0) ** 2 * (1 + 1 / ratio) / (size * size) if size > 0 else math.inf
+    square = size * size
+    normal = max(quantiles, 0.0) ** 2 * (1 + 1 / ratio) / square if square > 0 else math.inf
     if normal > 1e6:  # the t-distribution is normal there: it would add a fraction of a unit
         return float(normal)
 

@@ -15,7 +15,7 @@ _FLAGS: Mapping[Flag, str] = {
     Flag.NO_VARIANCE: "cannot be judged: all units of both sides have the same value",
     Flag.SMALL_COUNTS: "expects fewer than five units in some cell, so its p-value is only rough",
     Flag.SKEWED: "rests on values too skewed for this many units, so its p-value is only rough",
-    Flag.NO_BASELINE: "has no relative effect: the control's mean is zero",
+    Flag.NO_BASELINE: "has no relative effect: the control's mean is zero or next to it",
 }
 
 

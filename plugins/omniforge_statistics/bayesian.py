@@ -111,15 +111,17 @@ def _compare_means(samples: SampleStatistics, design: ComparisonDesign, options:
             estimate=estimate,
             lower=estimate - critical * error,
             upper=estimate + critical * error,
-            probability_better=_probability(sign * estimate / error),
+            probability_better=_probability(sign * estimate, error),
             expected_loss=_expected_loss(sign * estimate, error),
             flags=flags,
         )
     size = np.abs(control.mean)
     with np.errstate(all="ignore"):
         ratio = treatments.mean / control.mean
-        square = (treatments.squared_standard_error + control.squared_standard_error * ratio**2) / size**2
-        lift, error = _posterior(estimate / size, np.where(square > 0, square, np.nan), options)
+        relative = (treatments.squared_standard_error + control.squared_standard_error * ratio**2) / size**2
+        lift, error = _posterior(estimate / size, np.where(relative > 0, relative, np.nan), options)
+        baseless = np.isfinite(square) & ~np.isfinite(lift * error)
+        lift, error = np.where(baseless, np.nan, lift), np.where(baseless, np.nan, error)
         return ComparisonArrays(
             estimate=lift * size,
             lower=(lift - critical * error) * size,
@@ -127,9 +129,9 @@ def _compare_means(samples: SampleStatistics, design: ComparisonDesign, options:
             relative_estimate=lift,
             relative_lower=lift - critical * error,
             relative_upper=lift + critical * error,
-            probability_better=_probability(sign * lift / error),
+            probability_better=_probability(sign * lift, error),
             expected_loss=_expected_loss(sign * lift, error) * size,
-            flags={**flags, Flag.NO_BASELINE: np.broadcast_to(size == 0, estimate.shape)},
+            flags={**flags, Flag.NO_BASELINE: baseless},
         )
 
 
@@ -140,15 +142,21 @@ def _posterior(effect: FloatArray, square: FloatArray, options: BayesianOptions)
     return weight * effect + (1 - weight) * options.lift_mean, np.sqrt(weight * square)
 
 
-def _probability(z: FloatArray) -> FloatArray:
-    return np.asarray(scipy.special.ndtr(z), dtype=np.float64)
+def _standardised(gain: FloatArray, error: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.clip(gain / error, -1e150, 1e150)  # beyond, its square is no number
+
+
+def _probability(gain: FloatArray, error: FloatArray) -> FloatArray:
+    """Return the probability that a normal gain is positive."""
+    return np.asarray(scipy.special.ndtr(_standardised(gain, error)), dtype=np.float64)
 
 
 def _expected_loss(gain: FloatArray, error: FloatArray) -> FloatArray:
     """Return what shipping the treatment loses on average: E max(-gain, 0) for a normal gain."""
-    z = gain / error
+    z = _standardised(gain, error)
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return np.asarray(np.maximum(error * (density - z * _probability(-z)), 0.0))
+    return np.asarray(np.maximum(error * (density - z * scipy.special.ndtr(-z)), 0.0))
 
 
 @hookimpl

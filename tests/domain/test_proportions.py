@@ -40,8 +40,8 @@ def test_wilson_limits_of_agresti_and_coull():
     np.testing.assert_allclose([low[0], high[0]], [0.2553, 0.3662], atol=5e-5)
 
 
-@pytest.mark.parametrize("units", [(100, 100), (100, 50)])
-@pytest.mark.parametrize("rates", [(0.05, 0.05), (0.05, 0.1), (0.2, 0.25), (0.5, 0.5)])
+@pytest.mark.parametrize("units", [(500, 500), (500, 250)])
+@pytest.mark.parametrize("rates", [(0.01, 0.01), (0.05, 0.1), (0.2, 0.25), (0.5, 0.5)])
 def test_newcombe_covers_as_often_as_it_says(units, rates):
     """Exact enumeration: every possible outcome, weighted with its probability."""
     x, y = np.meshgrid(np.arange(units[0] + 1), np.arange(units[1] + 1), indexing="ij")
