@@ -1,0 +1,54 @@
+"""The figures as a table for people and as JSON for programs."""
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from rich.table import Table
+
+from tests.benchmarks.measuring import Figures, Plan
+from tests.benchmarks.processes import cores
+
+LIBRARIES = ("uvicorn", "uvloop", "httptools", "graphql-core", "strawberry-graphql", "aiosqlite", "asyncpg", "msgspec")
+
+
+def as_table(rows: Sequence[Figures], plan: Plan) -> Table:
+    """Return the table; a row with failures says so instead of pretending."""
+    how = f"medians of {plan.rounds} rounds of {plan.seconds:g} s, one worker"
+    pinned = "server and client on a core each" if cores() else "processes not pinned to cores"
+    table = Table(title="Requests per second beside a raw ASGI echo", caption=f"{how}, {pinned}")
+    table.add_column("scenario", no_wrap=True)
+    for name in ("conns", "req/s", "echo", "ratio", "p50 ms", "p99 ms", "events/s", "driver rows/s", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.name,
+            str(row.connections),
+            f"{row.rate:,.0f}" if row.rate >= 100 else f"{row.rate:,.1f}",
+            f"{row.echo_rate:,.0f}",
+            f"{row.ratio:.3f}",
+            f"{row.p50:,.1f}",
+            f"{row.p99:,.1f}",
+            "" if row.events_rate is None else f"{row.events_rate:,.0f}",
+            "" if row.plain_rate is None else f"{row.plain_rate:,.0f}",
+            f"[bold red]{row.failed:,}[/]" if row.failed else "0",
+        )
+    return table
+
+
+def as_json(rows: Sequence[Figures], plan: Plan) -> bytes:
+    """Return everything that was measured, and on what."""
+    document: dict[str, Any] = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "pinned": cores() is not None,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "plan": plan,
+        "figures": rows,
+    }
+    return msgspec.json.format(msgspec.json.encode(document))

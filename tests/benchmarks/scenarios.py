@@ -1,0 +1,116 @@
+"""What is asked of the server."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tests.benchmarks.load import FRESH
+from tests.benchmarks.world import EXPERIMENTS, World
+
+SELECT = """
+query ($prompts: [PromptSlotInput!]!, $tenantId: ID!, $track: Boolean!) {
+  selectVariant(prompts: $prompts, tenantId: $tenantId, track: $track) {
+    slot reason experimentId variantId variantName promptVersion { id number content prompt { key } }
+  }
+}"""
+SELECT_ALL = """
+query ($prompts: [PromptSlotInput!]!, $tenantId: ID!) {
+  selectVariants(prompts: $prompts, tenantId: $tenantId, track: false) {
+    slot reason experimentId variantId variantName promptVersion { id number content }
+  }
+}"""
+ANALYSIS = """
+query ($id: ID!) {
+  experiment(id: $id) {
+    analysis {
+      metric { key } test isSignificant sampleSizeSufficient requiredUnits winner { name }
+      recommendation { verdict summary reasons }
+      sampleRatio { pValue mismatch observed expected }
+      variantStats { variant { name } units mean standardError conversionRate conversions }
+      comparisons {
+        treatment { name } control { name } pValue adjustedPValue isSignificant
+        absoluteEffect { estimate lower upper } relativeEffect { estimate lower upper }
+      }
+      notices { code message }
+    }
+  }
+}"""
+LIST = """
+query ($first: Int!) {
+  experiments(first: $first) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    edges { node { id name status prompt { id key } variants { id name exposureCount promptVersion { number } } } }
+  }
+}"""
+RECORD = """
+mutation ($input: RecordOutcomesInput!) {
+  recordOutcomes(input: $input) { accepted duplicates rejected { index code message } }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Requests of one kind."""
+
+    name: str
+    bodies: tuple[bytes, ...]
+    starts: bytes
+    """How each good answer begins."""
+    connections: int = 64
+    uses_database: bool = True
+    """Whether the engine matters, so that it is measured on each."""
+    events: int = 0
+    """Events that a request records."""
+
+
+def make_scenarios(world: World, units: int, tenants: int = 512) -> list[Scenario]:
+    """Return all scenarios. Where one request takes long, fewer connections keep the queue within the time limits."""
+    names = [f"tenant-{number}" for number in range(tenants)]
+    one = [{"slot": "system", "promptKey": world.prompt_keys[0]}]
+    ten = [{"slot": f"slot-{place}", "promptKey": key} for place, key in enumerate(world.prompt_keys[:10])]
+
+    def select(name: str, track: bool) -> Scenario:
+        bodies = tuple(_body(SELECT, prompts=one, tenantId=tenant, track=track) for tenant in names)
+        starts = b'{"data":{"selectVariant":{"slot":"system","reason":"EXPERIMENT"'
+        return Scenario(name, bodies, starts, uses_database=track)
+
+    return [
+        select("selectVariant, not tracked", False),
+        select("selectVariant, tracked", True),
+        Scenario(
+            "selectVariants, 10 slots",
+            tuple(_body(SELECT_ALL, prompts=ten, tenantId=tenant) for tenant in names),
+            b'{"data":{"selectVariants":[{"slot":"slot-0","reason":"EXPERIMENT"',
+            uses_database=False,
+        ),
+        Scenario(
+            f"analysis, {units:,} units",
+            (_body(ANALYSIS, id=world.watched_experiment),),
+            b'{"data":{"experiment":{"analysis":{"metric":{"key":"solved"}',
+            connections=16,
+        ),
+        Scenario(
+            f"experiments, list of {EXPERIMENTS}",
+            (_body(LIST, first=EXPERIMENTS),),
+            b'{"data":{"experiments":{"totalCount":%d,"pageInfo":{"hasNextPage":false' % EXPERIMENTS,
+            connections=16,
+        ),
+        _record(200, connections=16),
+        _record(5_000, connections=4),
+    ]
+
+
+def _record(events: int, connections: int) -> Scenario:
+    batch = [
+        {"unitId": f"unit-{n}", "metric": "quality", "value": n / events, "eventId": f"{FRESH.decode()}-{n}"}
+        for n in range(events)
+    ]
+    starts = b'{"data":{"recordOutcomes":{"accepted":%d,"duplicates":0,"rejected":[]}}}' % events
+    body = _body(RECORD, input={"events": batch})
+    return Scenario(f"recordOutcomes, {events:,} events", (body,), starts, connections, events=events)
+
+
+def _body(query: str, **variables: Any) -> bytes:
+    return msgspec.json.encode({"query": query, "variables": variables})
