@@ -10,12 +10,12 @@ from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AnalysisPlan, usual_test
 from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
-from omniforge_graph.errors import IncompatibleTestError, Path, PluginError, UnknownPluginError, ValidationError
+from omniforge_graph.errors import PluginError, ValidationError
 from omniforge_graph.plugin.hooks import explain
-from omniforge_graph.plugin.interfaces import StatisticalTest
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.judgement import judge
+from omniforge_graph.services.plans import find_test
 from omniforge_graph.services.samples import Arm, arms_of, as_measured, read_metrics
 
 
@@ -63,7 +63,8 @@ class ExperimentAnalyzer:
         if test is not None and test != plan.test:
             plan = replace(plan, test=test, options={})  # the plan's options are for the plan's test
         name = plan.test or self._registry.choose_test(experiment, chosen)
-        statistical_test = self._test(name, chosen, ("test",) if test is not None else ("analysis", "test"))
+        path = ("test",) if test is not None else ("analysis", "test")
+        statistical_test = find_test(self._registry, name, chosen, path)
         options = self._registry.parse_options(statistical_test, plan.options, ("analysis", "options"))
         measured = read_metrics(experiment, metrics, chosen)
         shares = self._expected_shares(experiment)
@@ -95,22 +96,9 @@ class ExperimentAnalyzer:
         if expected_shares is not None and len(expected_shares) != len(arms):
             raise ValidationError("There must be one expected share per variant.", path=("expectedShares",))
         measured = as_measured(samples, len(arms), ("variants",))
-        test = self._test(plan.test or usual_test(metric.kind), metric, ("test",))
+        test = find_test(self._registry, plan.test or usual_test(metric.kind), metric, ("test",))
         options = self._registry.parse_options(test, plan.options, ("options",))
         return judge(arms, metric, measured, plan, test, options, expected_shares)
-
-    def _test(self, name: str, metric: Metric, path: Path) -> StatisticalTest:
-        try:
-            test = self._registry.test(name)
-        except UnknownPluginError as problem:
-            raise UnknownPluginError(problem.message, path=path) from None
-        if metric.kind not in test.kinds:
-            suitable = sorted(each for each, other in self._registry.tests.items() if metric.kind in other.kinds)
-            raise IncompatibleTestError(
-                f"{name} cannot judge {metric.key!r}, which is {metric.kind}; these can: {', '.join(suitable)}.",
-                path=path,
-            )
-        return test
 
     def _expected_shares(self, experiment: PromptExperiment) -> list[float]:
         plan = experiment.allocation

@@ -1,8 +1,31 @@
-"""Before an experiment is created or started: do the plugins it names exist, and do they accept its options?"""
+"""Do the plugins an experiment names exist, do they accept its options, and can they judge its metric?"""
 
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.errors import IncompatibleTestError
+from omniforge_graph.domain.metric import Metric
+from omniforge_graph.errors import IncompatibleTestError, Path, UnknownPluginError
+from omniforge_graph.plugin.interfaces import StatisticalTest
 from omniforge_graph.plugin.registry import PluginRegistry
+
+
+def find_test(
+    registry: PluginRegistry, name: str, metric: Metric, path: Path = ("analysis", "test")
+) -> StatisticalTest:
+    """Return the test of that name if it can judge the metric; `path` leads to where it is named.
+
+    Raises:
+        UnknownPluginError, IncompatibleTestError
+    """
+    try:
+        test = registry.test(name)
+    except UnknownPluginError as problem:
+        raise UnknownPluginError(problem.message, path=path) from None
+    if metric.kind not in test.kinds:
+        suitable = sorted(each for each, other in registry.tests.items() if metric.kind in other.kinds)
+        raise IncompatibleTestError(
+            f"{name} cannot judge {metric.key!r}, which is {metric.kind}; these can: {', '.join(suitable)}.",
+            path=path,
+        )
+    return test
 
 
 def check_plans(registry: PluginRegistry, experiment: PromptExperiment) -> None:
@@ -13,11 +36,5 @@ def check_plans(registry: PluginRegistry, experiment: PromptExperiment) -> None:
     """
     allocation, analysis, metric = experiment.allocation, experiment.analysis, experiment.success_metric
     registry.parse_options(registry.strategy(allocation.strategy), allocation.options, ("allocation", "options"))
-    test = registry.test(analysis.test or registry.choose_test(experiment, metric))
+    test = find_test(registry, analysis.test or registry.choose_test(experiment, metric), metric)
     registry.parse_options(test, analysis.options, ("analysis", "options"))
-    if metric.kind not in test.kinds:
-        suitable = sorted(name for name, each in registry.tests.items() if metric.kind in each.kinds)
-        raise IncompatibleTestError(
-            f"{test.name} cannot judge {metric.key!r}, which is {metric.kind}; these can: {', '.join(suitable)}.",
-            path=("analysis", "test"),
-        )
