@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from statistics import median
 import httpx
 
 from omniforge_graph.persistence import migrate
-from tests.benchmarks.databases import databases, engines, insert_plainly
+from tests.benchmarks.databases import databases, engines, insert_plainly, settle
 from tests.benchmarks.load import FRESH, Load, Round, fresh, run_load
 from tests.benchmarks.processes import echo_server, load_client, our_server
 from tests.benchmarks.scenarios import Scenario, make_scenarios
@@ -66,19 +66,25 @@ def run(plan: Plan, folder: Path, told: Told = lambda name, share: None) -> Iter
         for place, engine in enumerate(engines()):
             with databases(engine, folder) as new_database:
                 told(f"preparing {engine}", place / len(engines()))
-                plain_url = new_database("plain")
+                plain_url, served_url = new_database("plain"), new_database("served")
                 asyncio.run(migrate(plain_url))
-                with our_server(new_database("served"), folder) as port:
-                    scenarios = make_scenarios(make_world(port, plan.units), plan.units)
-                    named = [(replace(each, name=f"{each.name} · {engine}"), each) for each in scenarios]
-                    wanted = [
-                        full if each.uses_database else each
-                        for full, each in named
-                        if (each.uses_database or place == 0) and plan.wants(full.name)
-                    ]
+                with our_server(served_url, folder) as port:
+                    world = make_world(port, plan.units)
+                    settle(served_url)
+                    wanted = _wanted(plan, make_scenarios(world, plan.units), engine, first=place == 0)
                     for number, scenario in enumerate(wanted):
                         told(scenario.name, (place + number / len(wanted)) / len(engines()))
                         yield measure(scenario, plan, client, port, echo_port, plain_url)
+
+
+def _wanted(plan: Plan, scenarios: Iterable[Scenario], engine: str, *, first: bool) -> list[Scenario]:
+    """Return what to measure on an engine, by its full name; what needs no database is measured once."""
+    named = [
+        replace(each, name=f"{each.name} · {engine}") if each.uses_database else each
+        for each in scenarios
+        if each.uses_database or first
+    ]
+    return [each for each in named if plan.wants(each.name)]
 
 
 def measure(

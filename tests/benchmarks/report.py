@@ -29,7 +29,7 @@ def as_table(rows: Sequence[Figures], plan: Plan) -> Table:
             str(row.connections),
             f"{row.rate:,.0f}" if row.rate >= 100 else f"{row.rate:,.1f}",
             f"{row.echo_rate:,.0f}",
-            f"{row.ratio:.3f}",
+            f"{row.ratio:.2g}",
             f"{row.p50:,.1f}",
             f"{row.p99:,.1f}",
             "" if row.events_rate is None else f"{row.events_rate:,.0f}",

@@ -11,9 +11,10 @@ from tests.benchmarks.world import EXPERIMENTS, World
 SELECT = """
 query ($prompts: [PromptSlotInput!]!, $tenantId: ID!, $track: Boolean!) {
   selectVariant(prompts: $prompts, tenantId: $tenantId, track: $track) {
-    slot reason experimentId variantId variantName promptVersion { id number content prompt { key } }
+    slot reason experimentId variantId variantName promptVersion { id number content }
   }
 }"""
+SELECT_WITH_PROMPT = SELECT.replace("number content", "number content prompt { key }")
 SELECT_ALL = """
 query ($prompts: [PromptSlotInput!]!, $tenantId: ID!) {
   selectVariants(prompts: $prompts, tenantId: $tenantId, track: false) {
@@ -71,14 +72,15 @@ def make_scenarios(world: World, units: int, tenants: int = 512) -> list[Scenari
     one = [{"slot": "system", "promptKey": world.prompt_keys[0]}]
     ten = [{"slot": f"slot-{place}", "promptKey": key} for place, key in enumerate(world.prompt_keys[:10])]
 
-    def select(name: str, track: bool) -> Scenario:
-        bodies = tuple(_body(SELECT, prompts=one, tenantId=tenant, track=track) for tenant in names)
+    def select(name: str, query: str, track: bool, uses_database: bool) -> Scenario:
+        bodies = tuple(_body(query, prompts=one, tenantId=tenant, track=track) for tenant in names)
         starts = b'{"data":{"selectVariant":{"slot":"system","reason":"EXPERIMENT"'
-        return Scenario(name, bodies, starts, uses_database=track)
+        return Scenario(name, bodies, starts, uses_database=uses_database)
 
     return [
-        select("selectVariant, not tracked", False),
-        select("selectVariant, tracked", True),
+        select("selectVariant, not tracked", SELECT, track=False, uses_database=False),
+        select("selectVariant, tracked", SELECT, track=True, uses_database=True),
+        select("selectVariant, with its prompt", SELECT_WITH_PROMPT, track=False, uses_database=True),
         Scenario(
             "selectVariants, 10 slots",
             tuple(_body(SELECT_ALL, prompts=ten, tenantId=tenant) for tenant in names),

@@ -32,7 +32,12 @@ def load(port: int, target: str = "/30", starts: bytes = b'{"data":"x') -> Load:
 def test_everything_is_measured_without_failures(tmp_path):
     rows = list(run(TINY, tmp_path))
     memory = {"selectVariant, not tracked", "selectVariants, 10 slots"}
-    kinds = {"selectVariant, tracked", "analysis, 30 units", "experiments, list of 20"}
+    kinds = {
+        "selectVariant, tracked",
+        "selectVariant, with its prompt",
+        "analysis, 30 units",
+        "experiments, list of 20",
+    }
     kinds |= {"recordOutcomes, 200 events", "recordOutcomes, 5,000 events"}
     assert {row.name for row in rows} == memory | {f"{kind} · {engine}" for kind in kinds for engine in engines()}
     for row in rows:
