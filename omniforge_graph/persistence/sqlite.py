@@ -30,6 +30,8 @@ from omniforge_graph.persistence.session import Limits, Row, Session, UniqueViol
 
 T = TypeVar("T")
 
+OLDEST = (3, 35)
+"""The first with RETURNING and materialized common table expressions."""
 CHUNK = 500
 """Rows of one INSERT: far below SQLite's limit of 32,766 values, large enough to make the overhead vanish."""
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
@@ -149,7 +151,7 @@ class SqliteSession(Session):
         return inserted
 
     async def _limited(self, work: Awaitable[T]) -> T:
-        """Await a statement; beyond the limit, or when cancelled, interrupt it and wait until it has stopped."""
+        """Await a statement; beyond the limit, or when cancelled, interrupt it."""
         try:
             async with asyncio.timeout(self._limit):
                 return await work
@@ -158,9 +160,8 @@ class SqliteSession(Session):
                 raise UniqueViolation(str(error)) from error
             raise
         except (TimeoutError, asyncio.CancelledError):
-            # The connection's thread is still at it, and would be when the next task gets the connection.
+            # The connection's thread is still at it, and the next task's statement would wait behind this one.
             await self._connection.interrupt()
-            await self._connection.execute_fetchall("SELECT 1")
             raise
 
 
@@ -176,6 +177,12 @@ class SqliteEngine:
 
     async def open(self) -> None:
         """Open the file, creating an empty database if there is none."""
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise ConfigurationError(
+                f"SQLite {sqlite3.sqlite_version} is too old: at least {'.'.join(map(str, OLDEST))} is needed, or use "
+                "a Python that brings a newer one, or PostgreSQL.",
+                path=("database_url",),
+            )
         folder = Path(self._address.path).parent
         if not folder.is_dir():
             raise ConfigurationError(f"The folder {folder} does not exist; create it.", path=("database_url",))

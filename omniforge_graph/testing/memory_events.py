@@ -24,7 +24,12 @@ class MemoryEvents(PromptRepository):
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
         """Record all; return for each whether it was its unit's first in the experiment."""
-        return [self._exposures.setdefault((each.experiment_id, each.unit_id), each) is each for each in exposures]
+        verdicts = []
+        for each in exposures:
+            known = len(self._exposures)
+            self._exposures.setdefault((each.experiment_id, each.unit_id), each)
+            verdicts.append(len(self._exposures) > known)
+        return verdicts
 
     async def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Record all; return for each whether it is new."""

@@ -1,6 +1,8 @@
 """What every repository owes for exposures and outcomes, and what it measures from them."""
 
+import asyncio
 import math
+import random
 from dataclasses import replace
 from fractions import Fraction
 
@@ -54,6 +56,16 @@ async def test_a_large_batch_is_told_event_by_event(repository, make):
     assert new == [n < 4000 and n % 7 != 0 for n in range(5000)]
     exposures = [make.exposure(experiment, f"u{n % 3000}", n % 2) for n in range(5000)]
     assert await repository.record_exposures(exposures) == [n < 3000 for n in range(5000)]
+
+
+async def test_overlapping_batches_at_the_same_time_do_not_lock_each_other_out(repository, make):
+    experiment = await make.started(repository)
+    exposures = [make.exposure(experiment, f"u{n}") for n in range(2000)]
+    outcomes = [make.outcome(f"u{n}", event_id=f"e{n}") for n in range(2000)]
+    chance = random.Random(1)
+    for record, events in (repository.record_exposures, exposures), (repository.record_outcomes, outcomes):
+        new = await asyncio.gather(*(record(chance.sample(events, len(events))) for _ in range(6)))
+        assert sum(map(sum, new)) == 2000
 
 
 async def test_a_binary_metric_is_one_per_converted_unit(repository, make):
@@ -142,6 +154,17 @@ async def test_means_and_variances_are_exact_far_from_zero(repository, make, off
     assert abs(samples.mean[0] - float(mean)) <= 2 * eps * size
     spread = max(float(abs(value - mean)) for value in exact)
     assert abs(samples.variance[0] - float(variance)) <= 4 * n * eps * (spread**2 + spread * eps * size * n)
+
+
+async def test_many_units_do_not_wear_the_mean_down(repository, make):
+    """A plain running sum of 5,000 tenths is off by thousands of units in the last place."""
+    experiment = await make.started(repository)
+    units = [f"u{n}" for n in range(5000)]
+    await repository.record_exposures([make.exposure(experiment, unit) for unit in units])
+    await repository.record_outcomes([make.outcome(unit, 0.1) for unit in units])
+    samples = (await repository.measure(experiment, RATING)).samples
+    assert abs(samples.mean[0] - 0.1) <= math.ulp(0.1)
+    assert samples.variance[0] <= math.ulp(0.1) ** 2
 
 
 async def test_values_come_back_to_the_last_bit(repository, make):

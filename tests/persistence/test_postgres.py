@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from omniforge_graph.errors import UnavailableError
-from omniforge_graph.persistence import Limits
+from omniforge_graph.persistence import Limits, open_database
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.postgres import POOL_SIZE
 
@@ -95,6 +95,38 @@ async def test_a_frozen_server_is_an_error_in_time(database, wire):
     wire.thaw()
     await count_up(database)
     assert await value(database) == 2
+
+
+async def test_a_frozen_server_is_an_error_in_time_from_the_start(postgres_url, wire):
+    async with wire.to(postgres_url) as url:
+        wire.freeze()
+        async with asyncio.timeout(10):
+            with pytest.raises(UnavailableError, match="cannot be opened"):
+                async with connect(url, IMPATIENT):
+                    pass
+
+
+async def test_a_study_may_take_longer(postgres_url):
+    async with connect(postgres_url, Limits(command=0.1, study=30)) as database:
+        async with database.reading(study=True) as session:
+            await session.rows("SELECT pg_sleep(0.3)")
+        with pytest.raises(UnavailableError, match="took too long"):
+            async with database.reading() as session:
+                await session.rows("SELECT pg_sleep(0.3)")
+
+
+async def test_a_rush_of_changes_leaves_connections_to_the_others(postgres_url, make):
+    other = await asyncpg.connect(postgres_url)
+    async with open_database(postgres_url) as repository:
+        experiments = [await make.stored_experiment(repository) for _ in range(3 * POOL_SIZE)]
+        before = await repository.head()
+        async with other.transaction():
+            await other.execute(COUNT_UP)
+            starts = [asyncio.create_task(repository.save(make.starting(each))) for each in experiments]
+            await asyncio.sleep(0.2)
+            assert await asyncio.wait_for(repository.head(), 1) == before
+        await asyncio.gather(*starts)
+    await other.close()
 
 
 async def test_a_server_that_freezes_inside_a_transaction(database, wire):

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from omniforge_graph.errors import UnavailableError
+from omniforge_graph.errors import ConfigurationError, UnavailableError
 from omniforge_graph.persistence import Limits
 from omniforge_graph.persistence.database import connect
 
@@ -81,3 +81,10 @@ async def test_a_mistake_of_ours_is_not_called_unavailable(sqlite_url):
     async with connect(sqlite_url) as database, database.reading() as session:
         with pytest.raises(sqlite3.OperationalError, match="syntax"):
             await session.rows("SELEKT 1")
+
+
+async def test_an_old_library_is_refused(sqlite_url, monkeypatch):
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 9))
+    with pytest.raises(ConfigurationError, match=r"at least 3\.35"):
+        async with connect(sqlite_url):
+            pass
