@@ -75,7 +75,8 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
         try:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as problem:
+            reason = str(problem).replace("`bool`, got `str`", "true or false").partition(" - at `$")[0]
             raise ConfigurationError(
-                f"{PREFIX}{name.upper()} (or its option) has a bad value, {value!r}: {problem}.", path=(name,)
+                f"{PREFIX}{name.upper()} (or its option) has a bad value, {value!r}: {reason}.", path=(name,)
             ) from None
     return msgspec.convert(values, Settings, strict=False)

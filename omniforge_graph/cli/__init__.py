@@ -18,7 +18,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="omniforge-graph",
     help="Controlled experiments on LLM prompt versions, through one GraphQL API.\n\n"
-    "Every option can also be set by a variable OMNIFORGE_<NAME>, such as OMNIFORGE_DATABASE_URL.",
+    "Settings can also be given by variables OMNIFORGE_<NAME>, such as OMNIFORGE_DATABASE_URL; an option wins.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from rich.console import Console
 
 from omniforge_graph.cli.settings import DatabaseUrl, DisablePlugin, read_settings
 from omniforge_graph.config import PREFIX, Settings
+from omniforge_graph.errors import ConfigurationError
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.persistence import migrate as apply_migrations
+from omniforge_graph.plugin.manager import check_disabled
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of common connection pools, so that the client is the one to close."""
@@ -44,6 +47,10 @@ def serve(
         float | None,
         typer.Option(help="Seconds within which a process sees the others' changes.", show_default="1.0"),
     ] = None,
+    flush_interval: Annotated[
+        float | None,
+        typer.Option(help="Seconds that tracked exposures wait before they are written together.", show_default="0.2"),
+    ] = None,
     request_timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a request is given up.", show_default="10.0")
     ] = None,
@@ -62,9 +69,12 @@ def serve(
         allowed_origins=tuple(allowed_origin) if allowed_origin else None,
         log_level=log_level,
         refresh_interval=refresh_interval,
+        flush_interval=flush_interval,
         request_timeout=request_timeout,
         max_body_bytes=max_body_bytes,
     )
+    check_disabled(settings.disabled_plugins)
+    _check_port(settings)
     import uvicorn  # noqa: PLC0415 - only the server pays for it
 
     asyncio.run(apply_migrations(settings.database_url))
@@ -107,6 +117,22 @@ def base_url(settings: Settings) -> str:
     """Return the address at which this machine reaches the server."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _check_port(settings: Settings) -> None:
+    """Refuse a taken port before anything is made, and before the demonstration talks to whoever has it."""
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"Cannot listen on {settings.host}:{settings.port} ({problem.strerror or problem}): "
+            "choose another --host or --port, or end the program that has it.",
+            path=("port",),
+        ) from None
 
 
 def _greet(settings: Settings) -> None:

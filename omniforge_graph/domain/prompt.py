@@ -6,7 +6,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from omniforge_graph.domain.text import MAX_CONTENT, MAX_DESCRIPTION, clean_json, clean_key, clean_optional, clean_text
+from omniforge_graph.domain.text import (
+    MAX_CONTENT,
+    MAX_DESCRIPTION,
+    MAX_IDENTIFIER,
+    clean_json,
+    clean_key,
+    clean_optional,
+    clean_text,
+)
 
 
 def checksum(content: str) -> str:
@@ -87,4 +95,4 @@ class PromptDraft:
         clean_text(self.name, ("name",))
         clean_text(self.description, ("description",), maximum=MAX_DESCRIPTION, required=False)
         clean_optional(self.layer, ("layer",))
-        clean_optional(self.tenant_id, ("tenantId",))
+        clean_optional(self.tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from omniforge_graph.domain.page import PageRequest
-from omniforge_graph.domain.text import clean_text, is_storable
+from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text, is_storable
 
 
 def storable(values: Collection[str]) -> list[str]:
@@ -29,7 +29,9 @@ class Conditions:
         """Admit a tenant's rows and those that all share; None admits all."""
         if tenant_id is None:
             return self
-        return self.add("(tenant_id = ? OR tenant_id IS NULL)", clean_text(tenant_id, ("tenantId",)))
+        return self.add(
+            "(tenant_id = ? OR tenant_id IS NULL)", clean_text(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
+        )
 
     def among(self, column: str, values: Collection[str] | None) -> "Conditions":
         """Admit rows whose column is one of the values; None admits all."""

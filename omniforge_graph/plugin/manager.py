@@ -6,7 +6,7 @@ own error: whatever fails is listed, and everything else runs.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from importlib.metadata import EntryPoint
@@ -33,17 +33,8 @@ def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoi
         ConfigurationError: `disabled` names no plugin, or this distribution is not installed (then no plugin is
             found, not even ours).
     """
-    found = _installed() if entry_points is None else entry_points
-    sources = sorted((Source.of(each) for each in found), key=lambda each: (each.name, each.distribution))
-    claims: dict[str, list[Source]] = defaultdict(list)
-    for source in sources:
-        claims[source.name].append(source)
-    for name in disabled:
-        if name not in claims:
-            raise ConfigurationError(
-                f"Cannot disable plugin {name!r}: there is none. The plugins are {', '.join(claims)}.",
-                path=("disabled_plugins",),
-            )
+    claims = _claims(disabled, _installed() if entry_points is None else entry_points)
+    sources = [source for claimants in claims.values() for source in claimants]
     candidates: list[Candidate] = []
     for source in sources:
         if source.name in disabled:
@@ -53,6 +44,11 @@ def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoi
         else:
             candidates.append(Candidate.examine(source))
     return _assemble(_refuse_taken_offers(candidates))
+
+
+def check_disabled(disabled: Collection[str]) -> None:
+    """Raise what `load_plugins` would raise at once, without loading anything."""
+    _claims(disabled, _installed())
 
 
 @cache
@@ -75,6 +71,20 @@ def build_registry(*plugins: object) -> PluginRegistry:
             name = candidate.source.name
             raise PluginError(f"Plugin {name} cannot be loaded: {candidate.error}", plugin=name)
     return _assemble(candidates)
+
+
+def _claims(disabled: Collection[str], entry_points: Iterable[EntryPoint]) -> Mapping[str, Sequence[Source]]:
+    """Return who claims each name, in the order of the names; `ConfigurationError` if `disabled` names nobody."""
+    claims: dict[str, list[Source]] = defaultdict(list)
+    for source in sorted(map(Source.of, entry_points), key=lambda each: (each.name, each.distribution)):
+        claims[source.name].append(source)
+    for name in disabled:
+        if name not in claims:
+            raise ConfigurationError(
+                f"Cannot disable plugin {name!r}: there is none. The plugins are {', '.join(claims)}.",
+                path=("disabled_plugins",),
+            )
+    return claims
 
 
 def _in_code(plugin: object) -> Source:

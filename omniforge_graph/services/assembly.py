@@ -64,7 +64,7 @@ def assemble(
             repository, registry=registry, feed=feed, selector=selector, analyses=analyses, clock=clock
         ),
         selector=selector,
-        recorder=EventRecorder(repository, registry, allocator, clock=clock),
+        recorder=EventRecorder(repository, registry=registry, allocator=allocator, clock=clock),
         tracker=ExposureTracker(repository, registry, interval=flush_interval, clock=clock),
         analyses=analyses,
         broker=broker,

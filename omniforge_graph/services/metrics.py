@@ -2,6 +2,7 @@
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_optional
 from omniforge_graph.services.lookup import check_may_change
 from omniforge_graph.services.repository import PromptRepository
 
@@ -19,7 +20,8 @@ class MetricCatalog:
             DuplicateError: it is declared with another definition.
             ForbiddenError: the metric would belong to another tenant than the caller's.
         """
-        owner = caller.tenant_id if tenant_id is None else tenant_id
+        asked = clean_optional(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
+        owner = caller.tenant_id if asked is None else asked
         check_may_change(caller, owner, f"Metric {metric.key!r}")
         await self._repository.add_metric(metric, owner)
         return metric

@@ -25,6 +25,7 @@ from omniforge_graph.errors import (
     OmniForgeError,
     ValidationError,
 )
+from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.identity import Clock, as_utc, utc_now
@@ -38,19 +39,22 @@ Record = TypeVar("Record")
 
 
 class EventRecorder:
-    """Checks events, records the good ones in one transaction and says what became of each."""
+    """Checks events, records the good ones in one transaction and says what became of each.
+
+    ``EventRecorder(repository)`` alone works, with the installed plugins.
+    """
 
     def __init__(
         self,
         repository: PromptRepository,
-        registry: PluginRegistry,
-        allocator: TrafficAllocator,
         *,
+        registry: PluginRegistry | None = None,
+        allocator: TrafficAllocator | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._repository = repository
-        self._registry = registry
-        self._allocator = allocator
+        self._registry = registry or installed_plugins()
+        self._allocator = allocator or TrafficAllocator(self._registry)
         self._clock = clock
 
     async def record_exposures(self, events: Sequence[ExposureEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
