@@ -31,7 +31,7 @@ def test_the_published_schema_is_the_one_in_the_code() -> None:
 
 
 def committed() -> str | None:
-    """The schema before the latest change to it, be that change committed or not; None without a history."""
+    """The schema before the latest change to it, be that change committed or not; None if this is no checkout."""
 
     def git(*arguments: str) -> str | None:
         ran = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -40,13 +40,13 @@ def committed() -> str | None:
     changes = (git("log", "-2", "--format=%H", "--", PUBLISHED.name) or "").split()
     versions = [git("show", f"{commit}:{PUBLISHED.name}") for commit in changes]
     now = PUBLISHED.read_text(encoding="utf-8")
-    return next((version for version in versions if version not in (None, now)), None)
+    return next((version for version in versions if version not in (None, now)), versions[0] if versions else None)
 
 
 def test_no_client_is_broken_by_a_change() -> None:
     before = committed()
     if before is None:
-        pytest.skip("no schema is committed yet, or this is no git checkout")
+        pytest.skip("this is no git checkout")
     changes = find_breaking_changes(build_schema(before), build_schema(print_schema()))
     assert [change.description for change in changes] == []
 
