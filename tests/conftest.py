@@ -153,6 +153,7 @@ def database_url(request):
 def empty_database_url(request, tmp_path):
     """The URL of a database that nobody has migrated, on each engine in turn."""
     if request.param == "sqlite":
+        (tmp_path / "empty.db").touch()
         return f"sqlite:///{tmp_path / 'empty.db'}"
     return _new_postgres(request.getfixturevalue("postgres_server"), "template1")
 

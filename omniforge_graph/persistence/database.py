@@ -27,11 +27,15 @@ class Database:
             SqliteEngine(address, limits) if isinstance(address, SqliteAddress) else PostgresEngine(address, limits)
         )
 
-    async def open(self) -> None:
-        """Connect; `UnavailableError` or `ConfigurationError`, naming the database, if that fails."""
+    async def open(self, *, create: bool = False) -> None:
+        """Connect; `UnavailableError` or `ConfigurationError`, naming the database, if that fails.
+
+        A SQLite file that does not exist is made only if `create` says so: a mistyped path must not look like an
+        empty database.
+        """
         try:
             with self._explained():
-                await self._engine.open()
+                await self._engine.open(create=create)
         except UnavailableError as problem:
             raise UnavailableError(f"{self._address} cannot be opened. {problem}") from problem.__cause__
 
@@ -87,11 +91,11 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(url: str, limits: Limits | None = None) -> AsyncIterator[Database]:
+async def connect(url: str, limits: Limits | None = None, *, create: bool = False) -> AsyncIterator[Database]:
     """Open the database that a URL names for the length of a block."""
     database = Database(url, limits)
     try:
-        await database.open()
+        await database.open(create=create)
         yield database
     finally:
         await database.close()

@@ -150,7 +150,7 @@ class PostgresEngine:
         self._limits = limits
         self._client = MendedPostgresClient(address, limits)
 
-    async def open(self) -> None:
+    async def open(self, *, create: bool) -> None:  # noqa: ARG002 - nobody but its owner makes a PostgreSQL database
         """Connect once, so that a wrong address is known now."""
         await self._client.create_connection(with_db=True)
 

@@ -34,7 +34,7 @@ async def migrate(url: str) -> tuple[str, ...]:
     All happens in one transaction behind a lock: several processes may call this at once, and one that is killed
     half-way leaves nothing behind.
     """
-    async with connect(url, PATIENT) as database, database.migration() as client:
+    async with connect(url, PATIENT, create=True) as database, database.migration() as client:
         editor = SqliteSchemaEditor if client.capabilities.dialect == "sqlite" else AsyncpgSchemaEditor
         recorder = MigrationRecorder(client)
         # Made first: PostgreSQL ends a transaction in which somebody asks for a table that is not there.

@@ -175,17 +175,9 @@ class SqliteEngine:
         self._reader = MendedSqliteClient(address.path, limits.queue, query_only="ON")
         self._student = MendedSqliteClient(address.path, limits.queue, query_only="ON")
 
-    async def open(self) -> None:
-        """Open the file, creating an empty database if there is none."""
-        if sqlite3.sqlite_version_info < OLDEST:
-            raise ConfigurationError(
-                f"SQLite {sqlite3.sqlite_version} is too old: at least {'.'.join(map(str, OLDEST))} is needed, or use "
-                "a Python that brings a newer one, or PostgreSQL.",
-                path=("database_url",),
-            )
-        folder = Path(self._address.path).parent
-        if not folder.is_dir():
-            raise ConfigurationError(f"The folder {folder} does not exist; create it.", path=("database_url",))
+    async def open(self, *, create: bool) -> None:
+        """Open the file; where there is none, make it if `create` says so."""
+        _check_file(Path(self._address.path), create=create)
         for client in (self._writer, self._reader, self._student):
             await client.create_connection(with_db=True)
 
@@ -226,6 +218,20 @@ class SqliteEngine:
         if "no such table" in str(error) or "no such column" in str(error):
             return UnavailableError("The database lacks tables of this release: run `omniforge-graph migrate`.")
         return None
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    """Refuse what cannot be opened before SQLite makes a file of it."""
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise ConfigurationError(
+            f"SQLite {sqlite3.sqlite_version} is too old: at least {'.'.join(map(str, OLDEST))} is needed, or use "
+            "a Python that brings a newer one, or PostgreSQL.",
+            path=("database_url",),
+        )
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder {path.parent} does not exist; create it.", path=("database_url",))
+    if not create and not path.exists():
+        raise UnavailableError("There is no such file: run `omniforge-graph migrate` to make it.")
 
 
 @lru_cache(maxsize=512)

@@ -46,6 +46,17 @@ async def test_a_migration_that_dies_half_way_leaves_nothing(empty_database_url,
     assert await migrate(empty_database_url) == tuple(sorted(expected_migrations()))
 
 
+async def test_only_migrating_makes_a_sqlite_file(tmp_path):
+    url, path = f"sqlite:///{tmp_path / 'new.db'}", tmp_path / "new.db"
+    with pytest.raises(UnavailableError, match=r"new\.db cannot be opened.*omniforge-graph migrate"):
+        async with open_database(url):
+            pass
+    assert not path.exists()
+    await migrate(url)
+    async with open_database(url) as repository:
+        await repository.ping()
+
+
 async def test_a_database_that_was_not_migrated_is_told_what_to_do(empty_database_url, make):
     async with open_database(empty_database_url) as repository:
         for question in (repository.ping(), repository.all_prompts(), make.stored_prompt(repository)):
