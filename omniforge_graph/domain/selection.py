@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from omniforge_graph.domain.prompt import PromptVersion
+from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import ValidationError
 
@@ -32,12 +32,17 @@ class VariantSelection:
     """The version to use for a slot. Experiment and variant are None when the current version answers."""
 
     slot: str
-    prompt_id: str
+    prompt: Prompt
     prompt_version: PromptVersion
     reason: SelectionReason
     experiment_id: str | None = None
     variant_id: str | None = None
     variant_name: str | None = None
+
+    @property
+    def prompt_id(self) -> str:
+        """The id of the prompt that fills the slot."""
+        return self.prompt.id
 
 
 def check_slots(slots: Sequence[PromptSlot]) -> None:

@@ -18,13 +18,20 @@ REQUEST_ID_HEADER = "x-request-id"
 class Context:
     """The context of one request."""
 
-    __slots__ = ("background", "caller", "loaders", "services")
+    __slots__ = ("_loaders", "background", "caller", "services")
 
     def __init__(self, services: Services, caller: Caller, background: BackgroundQueue | None = None) -> None:
         self.services = services
         self.caller = caller
         self.background = background
-        self.loaders = Loaders(services.repository, caller)
+        self._loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """The loaders, made when the first is needed: selection needs none."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.services.repository, self.caller)
+        return self._loaders
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

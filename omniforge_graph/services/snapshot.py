@@ -32,11 +32,11 @@ class PromptEntry:
         """Return the variant's version if an experiment runs for the tenant, else the current version."""
         running = self.running
         if running is None or running.experiment.tenant_id not in (None, tenant_id):
-            return VariantSelection(slot, self.prompt.id, self.prompt.current_version, SelectionReason.CURRENT_VERSION)
+            return VariantSelection(slot, self.prompt, self.prompt.current_version, SelectionReason.CURRENT_VERSION)
         variant, version = running.arms[running.assign(unit_id)]
         return VariantSelection(
             slot,
-            self.prompt.id,
+            self.prompt,
             version,
             SelectionReason.EXPERIMENT,
             experiment_id=running.experiment.id,

@@ -69,12 +69,6 @@ def _postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def settle(url: str) -> None:
-    """Give a filled PostgreSQL database the statistics that its autovacuum would gather a minute later."""
-    if not url.startswith("sqlite"):
-        asyncio.run(_execute(url, "ANALYZE"))
-
-
 async def _execute(url: str, statement: str) -> None:
     import asyncpg
 

@@ -11,7 +11,7 @@ from statistics import median
 import httpx
 
 from omniforge_graph.persistence import migrate
-from tests.benchmarks.databases import databases, engines, insert_plainly, settle
+from tests.benchmarks.databases import databases, engines, insert_plainly
 from tests.benchmarks.load import FRESH, Load, Round, fresh, run_load
 from tests.benchmarks.processes import echo_server, load_client, our_server
 from tests.benchmarks.scenarios import Scenario, make_scenarios
@@ -70,7 +70,6 @@ def run(plan: Plan, folder: Path, told: Told = lambda name, share: None) -> Iter
                 asyncio.run(migrate(plain_url))
                 with our_server(served_url, folder) as port:
                     world = make_world(port, plan.units)
-                    settle(served_url)
                     wanted = _wanted(plan, make_scenarios(world, plan.units), engine, first=place == 0)
                     for number, scenario in enumerate(wanted):
                         told(scenario.name, (place + number / len(wanted)) / len(engines()))

@@ -212,3 +212,11 @@ async def test_a_mistake_of_ours_is_not_called_unavailable(postgres_url):
     async with connect(postgres_url) as database, database.reading() as session:
         with pytest.raises(asyncpg.PostgresSyntaxError):
             await session.rows("SELEKT 1")
+
+
+async def test_a_study_is_never_joined_row_by_row_and_leaves_the_connection_as_it_was(postgres_url):
+    async with connect(postgres_url) as database:
+        async with database.reading(study=True) as session:
+            assert (await session.rows("SHOW enable_nestloop"))[0]["enable_nestloop"] == "off"
+        async with database.reading() as session:
+            assert (await session.rows("SHOW enable_nestloop"))[0]["enable_nestloop"] == "on"

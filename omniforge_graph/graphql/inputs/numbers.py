@@ -3,14 +3,12 @@
 from dataclasses import asdict
 
 import strawberry
-from strawberry.scalars import JSON
 
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.plan import DEFAULT_MINIMUM_EFFECT, AnalysisPlan
 from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
 from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.graphql.enums import Direction, MetricKind
-from omniforge_graph.graphql.inputs.nesting import read_object
+from omniforge_graph.graphql.inputs.experiment import AnalysisInput
 from omniforge_graph.services.samples import Arm, read_variants
 
 
@@ -27,7 +25,7 @@ class AnalyzeVariantInput:
 
 
 @strawberry.input(description="Numbers to analyse. Nothing is stored.")
-class AnalyzeInput:
+class AnalyzeInput(AnalysisInput):
     """Numbers to analyse."""
 
     kind: MetricKind = strawberry.field(description="What the values are.")
@@ -35,27 +33,6 @@ class AnalyzeInput:
     direction: Direction = strawberry.field(
         default=Direction.HIGHER_IS_BETTER, description="Whether a larger value is good news."
     )
-    test: str | None = strawberry.field(
-        default=None, description="A statistical test; chosen by the kind unless given."
-    )
-    options: JSON | None = strawberry.field(default=None, description="The test's options, a JSON object.")
-    confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
-    power: float = strawberry.field(default=0.8, description="The chance to detect the minimum effect, 0 to 1.")
-    minimum_effect: float = strawberry.field(
-        default=DEFAULT_MINIMUM_EFFECT, description="The smallest difference worth detecting; 0.2 is 20 %."
-    )
-    relative: bool = strawberry.field(default=True, description="Whether the minimum effect is relative.")
-
-    def to_plan(self) -> AnalysisPlan:
-        """Return the plan to judge by; raises `ValidationError`."""
-        return AnalysisPlan(
-            test=self.test,
-            options=read_object(self.options, "options"),
-            confidence_level=self.confidence_level,
-            power=self.power,
-            minimum_effect=self.minimum_effect,
-            relative=self.relative,
-        )
 
     def to_metric(self) -> Metric:
         """Return the metric that the numbers are of."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
@@ -97,12 +97,10 @@ class VariantStatistics:
     conversions: int | None = strawberry.field(description="The units that converted; BINARY only.")
 
 
-@strawberry.type(description="One treatment against the control on one metric.")
-class Comparison:
-    """One treatment against the control."""
+@strawberry.interface(description="A treatment's difference from the control, and the evidence for it.")
+class Difference:
+    """A treatment's difference from the control, and the evidence for it."""
 
-    treatment: LazyVariant = strawberry.field(description="The treatment.")
-    control: LazyVariant = strawberry.field(description="The control.")
     absolute_effect: Effect = strawberry.field(description="In the metric's unit.")
     relative_effect: Effect = strawberry.field(description="As a share of the control's mean: 0.1 is 10 % more.")
     p_value: float | None = strawberry.field(description="The chance of data this extreme without any effect.")
@@ -114,31 +112,71 @@ class Comparison:
     expected_loss: float | None = strawberry.field(description="What shipping it would cost on average if it is worse.")
     is_significant: bool = strawberry.field(description="Whether the difference is beyond chance.")
 
+    @staticmethod
+    def fields_of(comparison: domain.Comparison) -> dict[str, Any]:
+        """Return these fields of the domain's value."""
+        return {
+            "absolute_effect": Effect.of(comparison.absolute_effect),
+            "relative_effect": Effect.of(comparison.relative_effect),
+            "p_value": comparison.p_value,
+            "log10_p_value": comparison.log10_p_value,
+            "adjusted_p_value": comparison.adjusted_p_value,
+            "probability_better": comparison.probability_better,
+            "expected_loss": comparison.expected_loss,
+            "is_significant": comparison.is_significant,
+        }
 
-@strawberry.type(description="The analysis of one metric of an experiment.")
-class Analysis:
-    """The analysis of one metric of an experiment."""
 
-    metric: LazyMetric = strawberry.field(description="The metric.")
+@strawberry.type(description="One treatment against the control on one metric.")
+class Comparison(Difference):
+    """One treatment against the control."""
+
+    treatment: LazyVariant = strawberry.field(description="The treatment.")
+    control: LazyVariant = strawberry.field(description="The control.")
+
+
+@strawberry.interface(description="What an analysis concludes.")
+class Conclusion:
+    """What an analysis concludes."""
+
     test: str = strawberry.field(description="The statistical test.")
-    computed_at: datetime = strawberry.field(description="When it was computed.")
     confidence_level: float = strawberry.field(description="How sure the intervals and the verdict are, 0 to 1.")
     is_significant: bool = strawberry.field(description="Whether any comparison is significant.")
     sample_size_sufficient: bool = strawberry.field(
-        description="Whether every variant has the units its plan requires."
+        description="Whether every variant has the units the plan requires."
     )
-    required_units: int | None = strawberry.field(
-        description="Units per variant that the plan requires, if it can be told."
-    )
+    required_units: int | None = strawberry.field(description="Units per variant the plan requires, if it can be told.")
+    recommendation: Recommendation = strawberry.field(description="What to do.")
+    omnibus_p_value: float | None = strawberry.field(description="Over all variants at once, where the test has it.")
+    notices: list[Notice] = strawberry.field(description="What a reader of the numbers should know.")
+
+    @staticmethod
+    def fields_of(result: domain.AnalysisResult) -> dict[str, Any]:
+        """Return these fields of the domain's value."""
+        return {
+            "test": result.test,
+            "confidence_level": result.confidence_level,
+            "is_significant": result.is_significant,
+            "sample_size_sufficient": result.sample_size_sufficient,
+            "required_units": result.required_units,
+            "recommendation": Recommendation.of(result.recommendation),
+            "omnibus_p_value": result.omnibus_p_value,
+            "notices": [Notice.of(notice) for notice in result.notices],
+        }
+
+
+@strawberry.type(description="The analysis of one metric of an experiment.")
+class Analysis(Conclusion):
+    """The analysis of one metric of an experiment."""
+
+    metric: LazyMetric = strawberry.field(description="The metric.")
+    computed_at: datetime = strawberry.field(description="When it was computed.")
     winner: LazyVariant | None = strawberry.field(
         description="The best variant; never named from an insufficient or mismatched sample."
     )
-    recommendation: Recommendation = strawberry.field(description="What to do.")
     sample_ratio: SampleRatio = strawberry.field(description="Whether units arrived in the planned proportions.")
     variant_stats: list[VariantStatistics] = strawberry.field(description="Per variant, in the experiment's order.")
     comparisons: list[Comparison] = strawberry.field(description="Each treatment against the control.")
-    omnibus_p_value: float | None = strawberry.field(description="Over all variants at once, where the test has it.")
-    notices: list[Notice] = strawberry.field(description="What a reader of the numbers should know.")
 
     @classmethod
     def of(cls, result: domain.AnalysisResult, metric: metrics.Metric, variants: "Sequence[Variant]") -> "Analysis":
@@ -150,14 +188,8 @@ class Analysis:
         by_id: dict[str, Variant] = {variant.id: variant for variant in variants}
         return cls(
             metric=Metric.of(metric),
-            test=result.test,
             computed_at=result.computed_at,
-            confidence_level=result.confidence_level,
-            is_significant=result.is_significant,
-            sample_size_sufficient=result.sample_size_sufficient,
-            required_units=result.required_units,
             winner=by_id[result.winner] if result.winner is not None else None,
-            recommendation=Recommendation.of(result.recommendation),
             sample_ratio=SampleRatio.of(result.sample_ratio),
             variant_stats=[
                 VariantStatistics(
@@ -175,17 +207,9 @@ class Analysis:
                 Comparison(
                     treatment=by_id[each.treatment_id],
                     control=by_id[each.control_id],
-                    absolute_effect=Effect.of(each.absolute_effect),
-                    relative_effect=Effect.of(each.relative_effect),
-                    p_value=each.p_value,
-                    log10_p_value=each.log10_p_value,
-                    adjusted_p_value=each.adjusted_p_value,
-                    probability_better=each.probability_better,
-                    expected_loss=each.expected_loss,
-                    is_significant=each.is_significant,
+                    **Difference.fields_of(each),
                 )
                 for each in result.comparisons
             ],
-            omnibus_p_value=result.omnibus_p_value,
-            notices=[Notice.of(notice) for notice in result.notices],
+            **Conclusion.fields_of(result),
         )

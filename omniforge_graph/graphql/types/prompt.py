@@ -29,17 +29,18 @@ class PromptVersion:
     created_at: datetime = strawberry.field(description="When it was created.")
     created_by: str = strawberry.field(description="Who created it.")
     prompt_id: strawberry.Private[str]
+    known_prompt: strawberry.Private[domain.Prompt | None]
 
     @strawberry.field(description="The prompt it belongs to.")
     async def prompt(self, info: Info) -> "Prompt":
-        """Load the prompt."""
-        prompt = await info.context.loaders.prompts.load(self.prompt_id)
+        """Load the prompt, unless the version came with it."""
+        prompt = self.known_prompt or await info.context.loaders.prompts.load(self.prompt_id)
         assert prompt is not None
         return Prompt.of(prompt)
 
     @classmethod
-    def of(cls, version: domain.PromptVersion) -> "PromptVersion":
-        """Build it from the domain's value."""
+    def of(cls, version: domain.PromptVersion, prompt: domain.Prompt | None = None) -> "PromptVersion":
+        """Build it from the domain's value, and its prompt where it is at hand."""
         return cls(
             id=ID(version.id),
             number=version.number,
@@ -51,6 +52,7 @@ class PromptVersion:
             created_at=version.created_at,
             created_by=version.created_by,
             prompt_id=version.prompt_id,
+            known_prompt=prompt,
         )
 
 
@@ -102,7 +104,7 @@ class Prompt:
             description=prompt.description,
             layer=prompt.layer,
             tenant_id=ID(prompt.tenant_id) if prompt.tenant_id is not None else None,
-            current_version=PromptVersion.of(prompt.current_version),
+            current_version=PromptVersion.of(prompt.current_version, prompt),
             revision=prompt.revision,
             created_at=prompt.created_at,
             created_by=prompt.created_by,
