@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from starlette.applications import Starlette
@@ -16,8 +16,8 @@ from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import UnavailableError
 from omniforge_graph.graphql.context import Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
-from omniforge_graph.graphql.schema import schema
-from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp
+from omniforge_graph.graphql.schema import WEIGHTS, schema
+from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits
 from omniforge_graph.persistence import open_database
 from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -25,6 +25,8 @@ from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
 
 GRAPHQL_PATH = "/graphql"
+STALE_SECONDS = 30
+"""After so long without a refresh, selection may no longer be what was decided elsewhere."""
 
 
 class State(TypedDict):
@@ -53,8 +55,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             finally:
                 for task in tasks:
                     task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+                await asyncio.gather(*tasks, return_exceptions=True)
                 await services.tracker.close()
 
     starlette = Starlette(
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         path=GRAPHQL_PATH,
         default_query=EXAMPLE_QUERY,
         title="OmniForge Graph",
+        limits=Limits(weights=WEIGHTS),
         max_body_bytes=settings.max_body_bytes,
         request_timeout=settings.request_timeout,
         allowed_origins=settings.allowed_origins,
@@ -83,10 +85,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # The API stands in front: routing and request objects would cost it more than its own work.
-        if scope["type"] != "lifespan" and scope["path"].startswith(GRAPHQL_PATH):
-            await graphql(scope, receive, send)
-        else:
-            await starlette(scope, receive, send)
+        inside: ASGIApp = starlette
+        if scope["type"] != "lifespan":
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            inside = graphql if path == GRAPHQL_PATH or path.startswith(f"{GRAPHQL_PATH}/") else starlette
+        await inside(scope, receive, send)
 
     if not settings.allowed_origins:
         return app
@@ -130,6 +133,8 @@ async def _ready(request: Request) -> JSONResponse:
         checks["database"] = str(problem) or "the database does not answer"
     if services.feed.age == float("inf"):
         checks["selection"] = "prompts and experiments are not loaded yet"
+    elif services.feed.age > max(STALE_SECONDS, 10 * services.feed.interval):
+        checks["selection"] = f"prompts and experiments have not been refreshed for {services.feed.age:.0f} s"
     ready = all(check == "ok" for check in checks.values())
     return JSONResponse(
         {"status": "ready" if ready else "not ready", "checks": checks}, status_code=200 if ready else 503

@@ -28,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[str, ...], Meta(description="Plugins not to load, by entry-point name, separated by commas.")
     ] = ()
     allowed_origins: Annotated[
-        tuple[str, ...],
+        tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...],
         Meta(description="Origins (https://host) whose pages may use the API from a browser, separated by commas."),
     ] = ()
     log_level: Annotated[

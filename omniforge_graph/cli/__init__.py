@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from omniforge_graph.cli.demo import demo
 from omniforge_graph.cli.plugins import plugins
@@ -50,5 +51,6 @@ def main() -> None:
     try:
         app()
     except OmniForgeError as problem:
-        Console(stderr=True).print(f"[bold red]{problem.code}[/] {problem.message}", highlight=False, soft_wrap=True)
+        message = f"[bold red]{problem.code}[/] {escape(problem.message)}"
+        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
         sys.exit(2)

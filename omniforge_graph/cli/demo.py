@@ -84,7 +84,8 @@ def demo(
 
 async def _run(url: str, units: int, rate: float, console: Console) -> None:
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        await _until_ready(http)
+        with console.status(f"Waiting for the server at {url}"):
+            await _until_ready(http)
         client = Client(http)
         experiment_id = await seed(client)
         if experiment_id is None:

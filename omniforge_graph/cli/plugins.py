@@ -21,8 +21,8 @@ def plugins(disable_plugin: DisablePlugin = None) -> None:
         )
         hooks = f"[dim]hooks: {', '.join(plugin.hooks)}[/]" if plugin.hooks and not plugin.offers else ""
         table.add_row(
-            plugin.name,
-            f"{plugin.distribution} {plugin.version or ''}".strip(),
+            escape(plugin.name),
+            escape(f"{plugin.distribution} {plugin.version or ''}".strip()),
             f"[{STYLES[plugin.status]}]{plugin.status}[/]",
             escape(plugin.error) if plugin.error else offers or hooks,
         )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from omniforge_graph.cli.settings import DatabaseUrl, DisablePlugin, read_settings
@@ -58,14 +59,16 @@ def render(console: Console, experiment: PromptExperiment, result: AnalysisResul
     binary = experiment.metric(result.metric).kind is MetricKind.BINARY
     level = f"{result.confidence_level:.0%} interval"
     table = Table(
-        title=f"{experiment.name} · {experiment.status} · {result.metric} by {result.test}", title_justify="left"
+        title=f"{escape(experiment.name)} · {experiment.status} · {escape(result.metric)} by {result.test}",
+        title_justify="left",
     )
     table.add_column("Variant")
     for heading in ("Units", "Rate" if binary else "Mean", "Relative effect", level, "p (Holm)", "P(better)"):
         table.add_column(heading, justify="right")
     comparisons = {each.treatment_id: each for each in result.comparisons}
     for stats in result.variant_stats.values():
-        name = f"[bold]{stats.name}[/] ★" if stats.variant_id == result.winner else stats.name
+        name = escape(stats.name)
+        name = f"[bold]{name}[/] ★" if stats.variant_id == result.winner else name
         center = _percent(stats.mean) if binary else _number(stats.mean)
         row = [name, f"{stats.units:,}", center]
         if comparison := comparisons.get(stats.variant_id):
@@ -77,11 +80,11 @@ def render(console: Console, experiment: PromptExperiment, result: AnalysisResul
         table.add_row(*row)
     console.print(table)
     advice = result.recommendation
-    console.print(f"[{VERDICT_STYLES[advice.verdict]}]{advice.verdict}[/] {advice.summary}")
+    console.print(f"[{VERDICT_STYLES[advice.verdict]}]{advice.verdict}[/] {escape(advice.summary)}")
     for reason in advice.reasons:
-        console.print(f"  · {reason}")
+        console.print(f"  · {escape(reason)}")
     for notice in result.notices:
-        console.print(f"  [yellow]![/] {notice.message} [dim]({notice.code})[/]")
+        console.print(f"  [yellow]![/] {escape(notice.message)} [dim]({notice.code})[/]")
 
 
 def _number(value: float | None) -> str:

@@ -21,4 +21,5 @@ DisablePlugin = Annotated[
 
 def read_settings(disable_plugin: list[str] | None = None, **options: Any) -> Settings:
     """Return the settings: options that were given win over variables."""
-    return load_settings(disabled_plugins=tuple(disable_plugin) if disable_plugin else None, **options)
+    names = [name.strip() for given in disable_plugin or () for name in given.split(",")]
+    return load_settings(disabled_plugins=tuple(names) or None, **options)

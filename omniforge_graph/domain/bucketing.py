@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from xxhash import xxh3_64_intdigest
 
-from omniforge_graph.errors import ValidationError
+from omniforge_graph.errors import Path, ValidationError
 
 _SEED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -23,10 +23,10 @@ class HashAlgorithm(StrEnum):
     SHA_256 = "SHA_256"
 
 
-def check_seed(seed: str) -> str:
+def check_seed(seed: str, path: Path = ("allocation", "seed")) -> str:
     """Return the seed if it may be hashed: 1 to 64 letters, digits, dots, underscores or hyphens."""
     if not _SEED.fullmatch(seed):
-        raise ValidationError("seed must be 1 to 64 letters, digits, dots, underscores or hyphens.", path=("seed",))
+        raise ValidationError("seed must be 1 to 64 letters, digits, dots, underscores or hyphens.", path=path)
     return seed
 
 

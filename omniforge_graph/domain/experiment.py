@@ -30,7 +30,6 @@ class ExperimentStatus(StrEnum):
 class Action(StrEnum):
     """What somebody may do to an experiment."""
 
-    CREATE = "CREATE"
     START = "START"
     STOP = "STOP"
     COMPLETE = "COMPLETE"

@@ -20,7 +20,8 @@ def fieller_interval(
     """Return the relative effect (treatment - control) / |control| and its interval (Fieller 1954).
 
     `critical` is the two-sided critical value. Where the control's mean cannot be told from 0 the interval is
-    unbounded, -inf to inf; where it is 0 the estimate is NaN. Below two units the interval is NaN.
+    unbounded, -inf to inf; where it is 0 the estimate is NaN. Below two units, and without any variation,
+    the interval is NaN.
     """
     with np.errstate(all="ignore"):
         lift = (treatment.mean - control.mean) / control.mean
@@ -32,7 +33,8 @@ def fieller_interval(
         sign = np.sign(control.mean)
         ends = np.sort(np.stack([sign * (centre - half), sign * (centre + half)]), axis=0)
         estimate = np.where(np.isfinite(lift), sign * lift, np.nan)
-    known = np.isfinite(control.squared_standard_error + treatment.squared_standard_error)
+    # Two samples without any variation carry no measure of their uncertainty: an interval of no width would lie.
+    known = control.squared_standard_error + treatment.squared_standard_error > 0
     bounded = known & (noise < 1) & np.all(np.isfinite(ends), axis=0)
     lower = np.where(bounded, ends[0], np.where(known, -np.inf, np.nan))
     upper = np.where(bounded, ends[1], np.where(known, np.inf, np.nan))

@@ -20,6 +20,16 @@ def usual_test(kind: MetricKind) -> str:
     return "z_test" if kind is MetricKind.BINARY else "welch_t"
 
 
+SUREST = 1 - 1e-6
+"""The highest confidence level and power: nobody's data can back a claim beyond that."""
+
+
+def check_sureness(value: float, low: float, name: str) -> None:
+    """Refuse a confidence level or a power that is not above `low` and at most one in a million short of certainty."""
+    if not low < value <= SUREST:
+        raise ValidationError(f"{name} must lie above {low:g} and be at most {SUREST}, not {value:g}.", path=(name,))
+
+
 def check_between(value: float, low: float, high: float, name: str) -> None:
     """Refuse a number outside the open interval (low, high), NaN included."""
     if not low < value < high:
@@ -63,7 +73,7 @@ class AnalysisPlan:
     relative: bool = True
 
     def __post_init__(self) -> None:
-        check_between(self.confidence_level, 0.5, 1, "confidenceLevel")
-        check_between(self.power, 0, 1, "power")
+        check_sureness(self.confidence_level, 0.5, "confidenceLevel")
+        check_sureness(self.power, 0, "power")
         check_between(self.minimum_effect, 0, float("inf"), "minimumEffect")
         object.__setattr__(self, "options", clean_json(self.options, ("options",)))

@@ -10,6 +10,8 @@ from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.errors import ValidationError
 
+LARGE_SHIFT = 100.0
+"""Standard errors between the hypotheses; beyond, a plan needs next to no units."""
 MAX_PLANNED_UNITS = 2**31 - 1
 """Plans beyond two billion units are refused: no experiment on prompts has them."""
 
@@ -44,7 +46,11 @@ def units_for_means(effect: float, standard_deviation: float, alpha: float, powe
     def missing(units: float) -> float:
         degrees = units * (1 + ratio) - 2
         shift = size * math.sqrt(units * ratio / (1 + ratio))
-        critical = -scipy.special.stdtrit(degrees, alpha / 2)
+        critical = -float(scipy.special.stdtrit(degrees, alpha / 2))
+        if shift > LARGE_SHIFT:
+            # The numerator is as good as fixed, so only the chi-squared denominator is left. Computing the non-central
+            # t here would be needless, and takes the library up to half a minute.
+            return float(scipy.special.chdtr(degrees, degrees * min(shift / critical, 1e100) ** 2)) - power
         upper = 1 - scipy.special.nctdtr(degrees, shift, critical)
         return float(upper + scipy.special.nctdtr(degrees, shift, -critical) - power)
 

@@ -95,4 +95,5 @@ class PromptDraft:
         clean_text(self.name, ("name",))
         clean_text(self.description, ("description",), maximum=MAX_DESCRIPTION, required=False)
         clean_optional(self.layer, ("layer",))
-        clean_optional(self.tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
+        if self.tenant_id is not None:
+            clean_text(self.tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)

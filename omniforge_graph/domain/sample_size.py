@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from omniforge_graph.domain.metric import MetricKind
-from omniforge_graph.domain.plan import check_between
+from omniforge_graph.domain.plan import check_between, check_sureness
 from omniforge_graph.domain.power import MAX_PLANNED_UNITS, whole_units
 from omniforge_graph.errors import ValidationError
 
@@ -42,8 +42,8 @@ def plan_sample_size(
         ValidationError: an input is out of its range; `path` names it as GraphQL clients write it.
     """
     _check_plan(kind, baseline, minimum_detectable_effect, standard_deviation, variants, daily_units)
-    check_between(power, 0, 1, "power")
-    check_between(confidence_level, 0.5, 1, "confidenceLevel")
+    check_sureness(power, 0, "power")
+    check_sureness(confidence_level, 0.5, "confidenceLevel")
     if relative and baseline == 0:
         raise ValidationError(
             "baseline is 0, and a share of 0 is 0: give minimumDetectableEffect in the metric's unit, relative: false.",

@@ -15,6 +15,8 @@ MAX_IDENTIFIER = 256
 MAX_JSON = 256 * 1024
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+# In JSON text: an even number of backslashes before it is backslashes, and then no escape.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 # NUL cannot be stored by PostgreSQL, a lone surrogate cannot be encoded at all.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -73,7 +75,7 @@ def clean_json(value: object, path: Sequence[str | int], *, maximum: int = MAX_J
         raise ValidationError(f"{name} must be plain JSON data: {problem}.", path=path) from None
     if len(encoded) > maximum:
         raise ValidationError(f"{name} takes {len(encoded):,} characters; at most {maximum:,} are kept.", path=path)
-    if "\\u0000" in encoded or _UNSTORABLE.search(encoded):
+    if _ESCAPED_NUL.search(encoded) or _UNSTORABLE.search(encoded):
         raise ValidationError(f"{name} holds a character that cannot be stored (NUL or a lone surrogate).", path=path)
     plain: Mapping[str, Any] = json.loads(encoded)
     return plain

@@ -1,6 +1,7 @@
 """What every resolver of one request shares: the use cases, who asks, and the loaders."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TypeAlias
 
 import strawberry
@@ -33,6 +34,10 @@ class Context:
             self._loaders = Loaders(self.services.repository, self.caller)
         return self._loaders
 
+    def forget(self) -> None:
+        """Forget what was loaded: after a mutation, what comes next in the document must see what it did."""
+        self._loaders = None
+
 
 Info: TypeAlias = strawberry.Info[Context, None]
 
@@ -43,7 +48,15 @@ def read_caller(headers: Mapping[str, str]) -> Caller:
     Without a tenant header the caller is not confined. Raises `TextError` for a header that cannot be stored.
     """
     return Caller(
-        actor=headers.get(ACTOR_HEADER) or "anonymous",
-        tenant_id=headers.get(TENANT_HEADER) or None,
-        request_id=(headers.get(REQUEST_ID_HEADER) or "")[:100] or None,
+        actor=_read(headers, ACTOR_HEADER) or "anonymous",
+        tenant_id=_read(headers, TENANT_HEADER),
+        request_id=_read(headers, REQUEST_ID_HEADER),
     )
+
+
+def _read(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header's text: UTF-8 where it is that, else the Latin-1 that HTTP once meant; None if it is empty."""
+    value = headers.get(name) or ""
+    with suppress(UnicodeDecodeError):
+        value = value.encode("latin-1").decode()
+    return value or None

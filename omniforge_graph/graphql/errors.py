@@ -7,6 +7,7 @@ import strawberry
 
 from omniforge_graph import errors
 from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.enums import ErrorCode, ExperimentStatus
 
 T = TypeVar("T")
@@ -107,12 +108,14 @@ _PLAIN: Mapping[type[OmniForgeError], type[UserError]] = {
 }
 
 
-async def attempt(use_case: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
-    """Run a use case; return its value, or None and the error that the caller can mend."""
+async def attempt(info: Info, use_case: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
+    """Run a use case that changes something; return its value, or None and the error that the caller can mend."""
     try:
-        return await use_case(), []
+        value = await use_case()
     except OmniForgeError as problem:
         error = to_user_error(problem)
         if error is None:
             raise
         return None, [error]
+    info.context.forget()
+    return value, []

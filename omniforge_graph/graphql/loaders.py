@@ -7,6 +7,7 @@ from typing import TypeVar
 from strawberry.dataloader import DataLoader
 
 from omniforge_graph.domain.caller import Caller
+from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
@@ -27,6 +28,8 @@ class Loaders:
         self.exposure_counts: DataLoader[str, Mapping[str, int] | None] = DataLoader(
             _by_key(repository.exposure_counts)
         )
+        self.histories: DataLoader[str, list[Change] | None] = DataLoader(_by_key(repository.histories))
+        self.prompts_by_key: DataLoader[str, list[Prompt]] = DataLoader(self._load_by_key)
         self.version_counts: DataLoader[str, int | None] = DataLoader(_by_key(repository.count_versions))
         self.version_pages: DataLoader[tuple[str, PageRequest], Page[PromptVersion]] = DataLoader(self._load_pages)
         self._repository = repository
@@ -46,6 +49,15 @@ class Loaders:
         """Return the experiment that runs on the prompt, if the caller may see it."""
         experiment = await self.running.load(prompt_id)
         return experiment if experiment and self._caller.may_see(experiment.tenant_id) else None
+
+    async def prompt_by_key(self, key: str, tenant_id: str | None) -> Prompt | None:
+        """Return the prompt of that key as the tenant sees it: its own, else the shared one."""
+        found = {prompt.tenant_id: prompt for prompt in await self.prompts_by_key.load(key)}
+        return found.get(tenant_id) or found.get(None)
+
+    async def _load_by_key(self, keys: list[str]) -> Sequence[list[Prompt]]:
+        found = await self._repository.get_prompts_by_key(keys)
+        return [[prompt for prompt in found if prompt.key == key] for key in keys]
 
     async def _load_pages(self, keys: list[tuple[str, PageRequest]]) -> Sequence[Page[PromptVersion]]:
         by_page: dict[PageRequest, list[str]] = defaultdict(list)

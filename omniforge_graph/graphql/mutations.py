@@ -51,7 +51,7 @@ class Mutation:
         async def create() -> prompts.Prompt:
             return await info.context.services.prompts.create_prompt(input.to_draft(), caller=info.context.caller)
 
-        prompt, errors = await attempt(create)
+        prompt, errors = await attempt(info, create)
         return CreatePromptPayload(prompt=Prompt.of(prompt) if prompt else None, errors=errors)
 
     @strawberry.mutation(description="Add an immutable version to a prompt; its current version stays.")
@@ -64,7 +64,7 @@ class Mutation:
             manager = info.context.services.prompts
             return await manager.create_version(input.prompt_id, input.to_draft(), caller=info.context.caller)
 
-        version, errors = await attempt(create)
+        version, errors = await attempt(info, create)
         return CreatePromptVersionPayload(prompt_version=PromptVersion.of(version) if version else None, errors=errors)
 
     @strawberry.mutation(description="Make a version current, forward or back. A conflict while an experiment runs.")
@@ -81,7 +81,7 @@ class Mutation:
                 caller=info.context.caller,
             )
 
-        prompt, errors = await attempt(choose)
+        prompt, errors = await attempt(info, choose)
         return SetCurrentVersionPayload(prompt=Prompt.of(prompt) if prompt else None, errors=errors)
 
     @strawberry.mutation(description="Declare a metric on its own. Again with the same definition changes nothing.")
@@ -92,7 +92,7 @@ class Mutation:
             catalog = info.context.services.metrics
             return await catalog.declare(input.to_metric(), input.tenant_id, caller=info.context.caller)
 
-        metric, errors = await attempt(declare)
+        metric, errors = await attempt(info, declare)
         return DeclareMetricPayload(metric=Metric.of(metric) if metric else None, errors=errors)
 
     @strawberry.mutation(description="Create a DRAFT experiment on a prompt.")
@@ -116,7 +116,7 @@ class Mutation:
                 caller=caller,
             )
 
-        experiment, errors = await attempt(create)
+        experiment, errors = await attempt(info, create)
         return CreateExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="DRAFT or PAUSED → RUNNING.")
@@ -130,7 +130,7 @@ class Mutation:
                 input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
             )
 
-        experiment, errors = await attempt(start)
+        experiment, errors = await attempt(info, start)
         return StartExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="RUNNING → PAUSED.")
@@ -142,7 +142,7 @@ class Mutation:
                 input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
             )
 
-        experiment, errors = await attempt(stop)
+        experiment, errors = await attempt(info, stop)
         return StopExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="RUNNING or PAUSED → COMPLETED; without results the analysis is kept.")
@@ -159,7 +159,7 @@ class Mutation:
                 caller=info.context.caller,
             )
 
-        experiment, errors = await attempt(complete)
+        experiment, errors = await attempt(info, complete)
         return CompleteExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="DRAFT, RUNNING or PAUSED → CANCELLED.")
@@ -173,7 +173,7 @@ class Mutation:
                 input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
             )
 
-        experiment, errors = await attempt(cancel)
+        experiment, errors = await attempt(info, cancel)
         return CancelExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="Make a variant's version current and complete its experiment, in one step.")
@@ -190,7 +190,7 @@ class Mutation:
                 caller=caller,
             )
 
-        promoted, errors = await attempt(promote)
+        promoted, errors = await attempt(info, promote)
         if promoted is None:
             return PromoteVariantPayload(prompt=None, experiment=None, errors=errors)
         prompt, experiment = promoted

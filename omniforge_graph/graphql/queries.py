@@ -7,7 +7,7 @@ import strawberry
 from strawberry import ID
 
 from omniforge_graph.domain.selection import VariantSelection
-from omniforge_graph.errors import ExperimentNotFoundError, ForbiddenError, PromptNotFoundError, ValidationError
+from omniforge_graph.errors import ExperimentNotFoundError, PromptNotFoundError, ValidationError
 from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect, read_page
 from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.inputs.event import PromptSlotInput
@@ -53,8 +53,7 @@ class Query:
         if id is not None:
             found = await info.context.loaders.prompt(id)
         else:
-            caller = info.context.caller
-            found = await info.context.services.prompts.find_by_key(key or "", tenant_id, caller=caller)
+            found = await info.context.loaders.prompt_by_key(key or "", info.context.caller.scope(tenant_id))
         if found is None:
             name = f"id {id!r}" if id is not None else f"key {key!r}"
             raise PromptNotFoundError(f"There is no prompt with {name}.", path=("id" if id is not None else "key",))
@@ -71,7 +70,7 @@ class Query:
         tenant_id: TenantFilter = None,
     ) -> Connection[Prompt]:
         """List prompts."""
-        repository, scope = info.context.services.repository, _scope(info, tenant_id)
+        repository, scope = info.context.services.repository, info.context.caller.scope(tenant_id)
         page = await repository.list_prompts(read_page(first, after, last, before), scope)
         return connect(page, Prompt.of, lambda prompt: prompt.id, lambda: repository.count_prompts(scope))
 
@@ -98,14 +97,14 @@ class Query:
     ) -> Connection[Experiment]:
         """List experiments."""
         repository = info.context.services.repository
-        where = (filter or ExperimentFilter()).to_domain(_scope(info, tenant_id))
+        where = (filter or ExperimentFilter()).to_domain(info.context.caller.scope(tenant_id))
         page = await repository.list_experiments(where, read_page(first, after, last, before))
         return connect(page, Experiment.of, lambda each: each.id, lambda: repository.count_experiments(where))
 
     @strawberry.field(description="The metrics that can be used, by key.")
     async def metrics(self, info: Info, tenant_id: TenantFilter = None) -> list[Metric]:
         """List metrics."""
-        usable = await info.context.services.metrics.usable(_scope(info, tenant_id), caller=info.context.caller)
+        usable = await info.context.services.metrics.usable(tenant_id, caller=info.context.caller)
         return [Metric.of(metric) for metric in usable]
 
     @strawberry.field(
@@ -160,16 +159,6 @@ class Query:
     def plugins(self, info: Info) -> list[Plugin]:
         """List plugins."""
         return [Plugin.of(plugin) for plugin in info.context.services.registry.plugins]
-
-
-def _scope(info: Info, tenant_id: str | None) -> str | None:
-    """Return the tenant whose things to list: the caller's if it is confined, else the one asked for."""
-    own = info.context.caller.tenant_id
-    if own is not None and tenant_id not in (None, own):
-        raise ForbiddenError(
-            f"A caller confined to tenant {own!r} may not list the things of tenant {tenant_id!r}.", path=("tenantId",)
-        )
-    return own if own is not None else tenant_id
 
 
 def _track(info: Info, selection: VariantSelection, unit_id: str) -> None:

@@ -16,6 +16,9 @@ schema = strawberry.Schema(
     config=StrawberryConfig(auto_camel_case=True),
 )
 
+WEIGHTS = {"Experiment.analysis": 100.0, "Experiment.history": 10.0, "Query.analyze": 100.0}
+"""What these fields cost compared with a plain one: they read many rows, or compute."""
+
 
 def print_schema() -> str:
     """Return the schema in the schema definition language, ending in a newline."""

@@ -1,5 +1,7 @@
 """Changes of the lifecycle: saved with what they depend on, and told to those who follow."""
 
+from collections.abc import Collection
+
 from omniforge_graph.domain.change import Change, ChangeSet
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.prompt import Prompt
@@ -9,6 +11,7 @@ from omniforge_graph.errors import (
     StaleRevisionError,
 )
 from omniforge_graph.persistence.mapping import experiment_row, prompt_row, to_change, variant_rows
+from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.session import Session, UniqueViolation
 from omniforge_graph.persistence.store import Store
 
@@ -18,6 +21,14 @@ SAVE_VARIANT = (
     "position = excluded.position, name = excluded.name, basis_points = excluded.basis_points, "
     "is_control = excluded.is_control"
 )
+
+
+def another_runs(experiment: PromptExperiment) -> AlreadyRunningError:
+    """Return the conflict; which experiment is in the way is for those to tell who know who asks."""
+    return AlreadyRunningError(
+        f"Cannot start experiment {experiment.id}: another one is RUNNING on prompt {experiment.prompt_id}; "
+        "stop or complete that one first."
+    )
 
 
 class ChangeStore(Store):
@@ -38,16 +49,7 @@ class ChangeStore(Store):
                     await _refuse_while_running(session, prompt)
         except UniqueViolation:
             assert experiment is not None, "only an experiment's row can violate a unique index here"
-            raise await self._already_running(experiment) from None
-
-    async def _already_running(self, experiment: PromptExperiment) -> AlreadyRunningError:
-        running = (await self.running_experiments([experiment.prompt_id])).get(experiment.prompt_id)
-        name = f"experiment {running.id}" if running else "another experiment"
-        return AlreadyRunningError(
-            f"Cannot start experiment {experiment.id}: {name} is RUNNING on prompt {experiment.prompt_id}; "
-            "stop or complete that one first.",
-            experiment_id=running.id if running else None,
-        )
+            raise another_runs(experiment) from None
 
     async def head(self) -> int:
         """Return the sequence of the newest change, 0 before the first."""
@@ -60,11 +62,14 @@ class ChangeStore(Store):
         async with self._database.reading() as session:
             return [to_change(row) for row in await session.rows(sql, sequence, limit)]
 
-    async def history(self, experiment_id: str) -> list[Change]:
-        """Return all changes of one experiment, oldest first."""
-        sql = "SELECT * FROM change WHERE experiment_id = ? ORDER BY sequence"
+    async def histories(self, experiment_ids: Collection[str]) -> dict[str, list[Change]]:
+        """Return all changes of each experiment, oldest first."""
+        found: dict[str, list[Change]] = {experiment_id: [] for experiment_id in experiment_ids}
+        sql = "SELECT * FROM change WHERE experiment_id IN (?*) ORDER BY sequence"
         async with self._database.reading() as session:
-            return [to_change(row) for row in await session.rows(sql, experiment_id)]
+            for row in await session.rows(sql, storable(experiment_ids)):
+                found[row["experiment_id"]].append(to_change(row))
+        return found
 
 
 async def _update(session: Session, table: str, value: Prompt | PromptExperiment, row: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.errors import DuplicateError
-from omniforge_graph.persistence.changes import SAVE_VARIANT, ChangeStore
+from omniforge_graph.persistence.changes import SAVE_VARIANT, ChangeStore, another_runs
 from omniforge_graph.persistence.mapping import VARIANT_COLUMNS, experiment_row, to_experiments, variant_rows
 from omniforge_graph.persistence.metrics import declare
 from omniforge_graph.persistence.paging import Conditions, stretch
@@ -31,7 +31,7 @@ class ExperimentStore(ChangeStore):
                 await session.run_many(SAVE_VARIANT, variant_rows(experiment))
         except UniqueViolation:
             if experiment.is_running:
-                raise await self._already_running(experiment) from None
+                raise another_runs(experiment) from None
             raise DuplicateError(f"An experiment with the id {experiment.id} exists; make a new id.") from None
 
     async def get_experiments(self, ids: Collection[str]) -> dict[str, PromptExperiment]:

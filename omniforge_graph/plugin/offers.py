@@ -10,7 +10,7 @@ import msgspec
 
 from omniforge_graph.domain.metric import MetricKind
 from omniforge_graph.domain.text import clean_text
-from omniforge_graph.errors import Path, ValidationError
+from omniforge_graph.errors import Path, PluginError, ValidationError
 from omniforge_graph.plugin.interfaces import AllocationStrategy, Options, StatisticalTest
 
 Extension: TypeAlias = AllocationStrategy | StatisticalTest
@@ -125,3 +125,7 @@ def parse_options(extension: Extension, raw: Mapping[str, Any] | None, path: Pat
             known = ", ".join(extension.options_type.__struct_encode_fields__) or "none"
             sentence += "" if len(steps) > 1 else f" Its options are: {known}."
         raise ValidationError(sentence, path=(*path, *steps)) from problem
+    except Exception as problem:
+        raise PluginError(
+            f"{extension.name} failed to read its options: {type(problem).__name__}: {problem}", plugin=extension.name
+        ) from problem

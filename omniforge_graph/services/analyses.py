@@ -1,7 +1,9 @@
 """The one place where analyses are computed, off the event loop, so that limits for foreign tests have a home."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -9,13 +11,17 @@ import msgspec
 
 from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.repository import PromptRepository
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+THREADS = 4
+"""Analyses at a time. Threads of their own: a test that hangs must not take those that the database needs."""
 
 
 class AnalysisService:
@@ -33,6 +39,7 @@ class AnalysisService:
         self._repository = repository
         self._registry = registry
         self._clock = clock
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="analysis")
 
     async def analyze(
         self, experiment: PromptExperiment, *, metric: str | None = None, test: str | None = None
@@ -54,14 +61,20 @@ class AnalysisService:
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Run a computation of statistics in a worker thread."""
-        return await asyncio.to_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def results(self, experiment: PromptExperiment) -> Mapping[str, Any]:
         """Return the analysis as plain data to keep with a completed experiment.
 
         A test that fails does not stop the experiment from ending: its error is kept instead.
+
+        Raises:
+            UnavailableError: the database is away; nothing may end without its numbers then.
         """
         try:
             return {"analysis": msgspec.to_builtins(await self.analyze(experiment), str_keys=True)}
+        except UnavailableError:
+            raise
         except OmniForgeError as problem:
+            logger.warning("Experiment %s ends without an analysis", experiment.id, exc_info=problem)
             return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}

@@ -10,10 +10,10 @@ from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AnalysisPlan, usual_test
 from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
-from omniforge_graph.errors import PluginError, ValidationError
-from omniforge_graph.plugin.hooks import explain
+from omniforge_graph.errors import ValidationError
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
+from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.judgement import judge
 from omniforge_graph.services.plans import find_test
 from omniforge_graph.services.samples import Arm, arms_of, as_measured, read_metrics
@@ -67,7 +67,7 @@ class ExperimentAnalyzer:
         statistical_test = find_test(self._registry, name, chosen, path)
         options = self._registry.parse_options(statistical_test, plan.options, ("analysis", "options"))
         measured = read_metrics(experiment, metrics, chosen)
-        shares = self._expected_shares(experiment)
+        shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
         return judge(arms_of(experiment), chosen, measured, plan, statistical_test, options, shares)
 
     def judge(
@@ -99,16 +99,3 @@ class ExperimentAnalyzer:
         test = find_test(self._registry, plan.test or usual_test(metric.kind), metric, ("test",))
         options = self._registry.parse_options(test, plan.options, ("options",))
         return judge(arms, metric, measured, plan, test, options, expected_shares)
-
-    def _expected_shares(self, experiment: PromptExperiment) -> list[float]:
-        plan = experiment.allocation
-        strategy = self._registry.strategy(plan.strategy)
-        options = self._registry.parse_options(strategy, plan.options, ("allocation", "options"))
-        try:
-            shares = strategy.expected_shares(experiment.variants, plan.phase, options)
-            return [float(shares[variant.id]) for variant in experiment.variants]
-        except Exception as problem:
-            raise PluginError(
-                f"The allocation strategy {plan.strategy} failed to tell its expected shares: {explain(problem)}.",
-                plugin=plan.strategy,
-            ) from problem

@@ -62,7 +62,7 @@ def read_variants(variants: Sequence[VariantDraft | Mapping[str, Any]]) -> list[
                 f"Two variants are named {draft.name!r}; names must differ.", path=("variants", index, "name")
             )
         seen.add(folded)
-    if sum(draft.is_control for draft in drafts) > 1:
+    if sum(bool(draft.is_control) for draft in drafts) > 1:
         raise ValidationError("Mark one variant as the control, not several.", path=("variants",))
     return drafts
 

@@ -40,7 +40,9 @@ class ChangeFeed:
         self._listeners: list[Listener] = []
         self._sequence: int | None = None
         self._lock = asyncio.Lock()
+        self._began = float("-inf")
         self._pulled_at = float("-inf")
+        self._problem: UnavailableError | None = None
         self._followed = False
 
     @property
@@ -55,26 +57,44 @@ class ChangeFeed:
 
     async def pull(self) -> None:
         """Bring the listeners up to date. Raises `UnavailableError` if the database is away."""
+        asked = time.monotonic()
         async with self._lock:
-            began = time.monotonic()
-            if self._sequence is None:
-                # The head first: what is committed while the listeners load will come again, harmlessly.
-                head = await self._repository.head()
-                for listener in self._listeners:
-                    await listener.load()
-                self._sequence = head
-            while changes := await self._repository.changes_since(self._sequence, BATCH):
-                for listener in self._listeners:
-                    await listener.apply(changes)
-                self._sequence = changes[-1].sequence
-            self._pulled_at = began
+            if self._began >= asked:
+                # Somebody began after we asked, and so saw whatever we have to see: their answer is ours.
+                if self._problem is not None:
+                    raise self._problem
+                return
+            self._began, self._problem = time.monotonic(), None
+            try:
+                await self._pull()
+            except UnavailableError as problem:
+                self._problem = problem
+                raise
+            self._pulled_at = self._began
+
+    async def _pull(self) -> None:
+        if self._sequence is None:
+            # The head first: what is committed while the listeners load will come again, harmlessly.
+            head = await self._repository.head()
+            for listener in self._listeners:
+                await listener.load()
+            self._sequence = head
+        while changes := await self._repository.changes_since(self._sequence, BATCH):
+            for listener in self._listeners:
+                await listener.apply(changes)
+            self._sequence = changes[-1].sequence
 
     async def pull_quietly(self) -> None:
-        """Bring the listeners up to date if the database answers; after a commit, whose success stands anyway."""
+        """Bring the listeners up to date if possible; after a commit, whose success stands anyway.
+
+        Whatever goes wrong is logged, shows in `age`, and is tried again by the next refresh: nothing stops the feed.
+        """
         try:
             await self.pull()
         except UnavailableError as problem:
             logger.warning("Changes could not be read; the next refresh will: %s", problem)
+        except Exception:
+            logger.exception("Changes could not be taken in; the next refresh tries again")
 
     async def freshen(self) -> None:
         """Make sure the listeners have loaded, and are no older than the interval if nobody runs `run`."""

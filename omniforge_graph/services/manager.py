@@ -11,7 +11,7 @@ from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.domain.prompt import Prompt
 from omniforge_graph.domain.selection import PromptSlot, VariantSelection
 from omniforge_graph.domain.text import clean_json
-from omniforge_graph.errors import AlreadyRunningError, ValidationError, VersionNotFoundError
+from omniforge_graph.errors import AlreadyRunningError, DuplicateError, ValidationError, VersionNotFoundError
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
@@ -106,7 +106,11 @@ class ExperimentManager:
         )
         check_plans(self._registry, experiment)
         self._registry.check_experiment(experiment)
-        await self._repository.add_experiment(experiment, new_metrics, sign(caller, now, created_by))
+        try:
+            await self._repository.add_experiment(experiment, new_metrics, sign(caller, now, created_by))
+        except DuplicateError as problem:
+            problem.path = ("metrics",)
+            raise
         await self._announcer.committed(None, experiment)
         return experiment
 
@@ -215,7 +219,6 @@ class ExperimentManager:
         """
         if not isinstance(prompts, Mapping):
             raise ValidationError("prompts must map each slot's name to a prompt.", path=("prompts",))
-        await self._feed.freshen()
         slots = [_slot(name, prompt) for name, prompt in prompts.items()]
         return await self._selector.select_first(slots, tenant_id, unit_id=unit_id, caller=caller)
 
@@ -233,7 +236,12 @@ class ExperimentManager:
     async def _save(
         self, subject: Subject, before: PromptExperiment, after: PromptExperiment, caller: Caller
     ) -> PromptExperiment:
-        await self._repository.save(ChangeSet(subject, sign(caller, self._clock()), experiment=after))
+        try:
+            await self._repository.save(ChangeSet(subject, sign(caller, self._clock()), experiment=after))
+        except AlreadyRunningError as problem:
+            # The repository does not know who asks; who may see the other experiment is told which one it is.
+            running = (await self._repository.running_experiments([after.prompt_id])).get(after.prompt_id)
+            raise (already_running(running, caller) if running else problem) from None
         await self._announcer.committed(before, after)
         return after
 

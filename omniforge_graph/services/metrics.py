@@ -2,7 +2,7 @@
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_optional
+from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
 from omniforge_graph.services.lookup import check_may_change
 from omniforge_graph.services.repository import PromptRepository
 
@@ -20,12 +20,13 @@ class MetricCatalog:
             DuplicateError: it is declared with another definition.
             ForbiddenError: the metric would belong to another tenant than the caller's.
         """
-        asked = clean_optional(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
-        owner = caller.tenant_id if asked is None else asked
+        if tenant_id is not None:
+            clean_text(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
+        owner = caller.tenant_id if tenant_id is None else tenant_id
         check_may_change(caller, owner, f"Metric {metric.key!r}")
         await self._repository.add_metric(metric, owner)
         return metric
 
     async def usable(self, tenant_id: str | None = None, *, caller: Caller = OPERATOR) -> list[Metric]:
         """Return the metrics a tenant can use: its own, and the shared ones it has not replaced; sorted by key."""
-        return await self._repository.list_metrics(caller.tenant_id if caller.tenant_id is not None else tenant_id)
+        return await self._repository.list_metrics(caller.scope(tenant_id))

@@ -106,7 +106,7 @@ class PromptManager:
 
     async def find_by_key(self, key: str, tenant_id: str | None, *, caller: Caller = OPERATOR) -> Prompt | None:
         """Return the prompt of that key as the tenant sees it: its own first, else the shared one."""
-        tenant_id = caller.tenant_id if caller.tenant_id is not None else tenant_id
+        tenant_id = caller.scope(tenant_id)
         found = {prompt.tenant_id: prompt for prompt in await self._repository.get_prompts_by_key([key])}
         return found.get(tenant_id) or found.get(None)
 

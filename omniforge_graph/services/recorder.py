@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -60,7 +61,8 @@ class EventRecorder:
     async def record_exposures(self, events: Sequence[ExposureEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record exposures; the variant is the one the unit is assigned. The first exposure of a unit counts.
 
-        An experiment that is paused or completed takes exposures that carry a time: they happened while it ran.
+        An experiment that is paused or completed takes exposures that carry a time: they are late, and happened
+        before it ended.
 
         Raises:
             ValidationError: no events or more than 5,000.
@@ -147,7 +149,7 @@ def _outcome(
             f"Nobody declared the metric {event.metric!r}: declare it with an experiment or on its own first.",
             path=("metric",),
         )
-    value = float(event.value)
+    value = _number(event.value)
     problems = [metric.value_problem(value) for metric in metrics]
     if all(problems):
         raise ValidationError(str(problems[0]), path=("value",))
@@ -162,10 +164,22 @@ def _outcome(
     )
 
 
+def _number(value: object) -> float:
+    if isinstance(value, int | float):
+        with suppress(OverflowError):
+            return float(value)
+    raise ValidationError(f"value must be a number, not {str(value)[:40]!r}.", path=("value",))
+
+
 def _moment(occurred_at: datetime | None, now: datetime) -> datetime:
     if occurred_at is None:
         return now
-    moment = as_utc(occurred_at)
+    if not isinstance(occurred_at, datetime):
+        raise ValidationError(f"occurredAt must be a datetime, not {type(occurred_at).__name__}.", path=("occurredAt",))
+    try:
+        moment = as_utc(occurred_at)
+    except OverflowError:
+        raise ValidationError("occurredAt lies outside of the calendar.", path=("occurredAt",)) from None
     if moment > now + CLOCK_SKEW:
         raise ValidationError(
             f"occurredAt {moment.isoformat()} lies in the future; it is {now.isoformat(timespec='seconds')} here.",

@@ -117,8 +117,12 @@ class PromptRepository(ABC):
         """Return the changes after `sequence`, oldest first."""
 
     @abstractmethod
+    async def histories(self, experiment_ids: Collection[str]) -> dict[str, list[Change]]:
+        """Return all changes of each experiment, oldest first."""
+
     async def history(self, experiment_id: str) -> list[Change]:
         """Return all changes of one experiment, oldest first."""
+        return (await self.histories([experiment_id])).get(experiment_id, [])
 
     # ------------------------------------------------------------ metrics
 

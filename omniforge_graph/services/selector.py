@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.selection import PromptSlot, SelectionReason, VariantSelection, check_slots
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
-from omniforge_graph.errors import ForbiddenError, PromptNotFoundError
+from omniforge_graph.errors import PromptNotFoundError
 from omniforge_graph.services.feed import ChangeFeed
 from omniforge_graph.services.snapshot import PromptEntry, SnapshotKeeper
 
@@ -58,11 +58,7 @@ class Selector:
         check_slots(slots)
         clean_text(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
         unit = tenant_id if unit_id is None else clean_text(unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
-        if caller.tenant_id not in (None, tenant_id):
-            raise ForbiddenError(
-                f"A caller confined to tenant {caller.tenant_id!r} may not select for tenant {tenant_id!r}.",
-                path=("tenantId",),
-            )
+        caller.scope(tenant_id)
         await self._feed.freshen()
         entries = [self._find(slot, tenant_id) for slot in slots]
         if None in entries:

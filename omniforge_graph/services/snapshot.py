@@ -7,7 +7,6 @@ from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.domain.selection import SelectionReason, VariantSelection
-from omniforge_graph.errors import OmniForgeError
 from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.repository import PromptRepository
 
@@ -99,13 +98,13 @@ class SnapshotKeeper:
         arms = {variant.id: (variant, versions[variant.prompt_version_id]) for variant in experiment.variants}
         try:
             assign = self._allocator.assigner(experiment)
-        except OmniForgeError as problem:
-            # One experiment whose plugin is gone must not take the others' selection down with it.
+        except Exception as problem:  # noqa: BLE001 - whatever a plugin raises
+            # One experiment whose plugin is gone or broken must not take the others' selection down with it.
             assign = _refuser(problem)
         return RunningExperiment(experiment, assign, arms)
 
 
-def _refuser(problem: OmniForgeError) -> Callable[[str], str]:
+def _refuser(problem: Exception) -> Callable[[str], str]:
     def refuse(_unit: str) -> str:
         raise problem
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from contextlib import suppress
 
 from omniforge_graph.domain.event import MAX_BATCH, Exposure
 from omniforge_graph.domain.selection import VariantSelection
@@ -40,6 +39,7 @@ class ExposureTracker:
         self._clock = clock
         self._waiting: dict[tuple[str, str], Exposure] = {}
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._dropped = 0
         self._flushing = asyncio.Lock()
 
     def exposure(self, selection: VariantSelection, unit_id: str) -> Exposure | None:
@@ -54,13 +54,16 @@ class ExposureTracker:
     def add(self, exposure: Exposure) -> None:
         """Queue an exposure."""
         if len(self._waiting) >= MAX_WAITING:
-            logger.warning("An exposure of %s is dropped: %d wait already.", exposure.experiment_id, MAX_WAITING)
+            self._dropped += 1
             return
         self._waiting.setdefault((exposure.experiment_id, exposure.unit_id), exposure)
 
     async def flush(self) -> None:
         """Write what is waiting. Raises `UnavailableError` with everything still waiting if the database is away."""
         async with self._flushing:
+            if self._dropped:
+                logger.warning("%d exposures were dropped: %d waited already.", self._dropped, MAX_WAITING)
+                self._dropped = 0
             while batch := list(self._waiting.values())[:MAX_BATCH]:
                 new = await self._repository.record_exposures(batch)
                 for exposure in batch:
@@ -82,10 +85,13 @@ class ExposureTracker:
             except UnavailableError as problem:
                 logger.warning("%d exposures wait for the database: %s", len(self._waiting), problem)
                 await asyncio.sleep(self._interval)
+            except Exception:
+                logger.exception("%d exposures could not be written; they wait", len(self._waiting))
+                await asyncio.sleep(self._interval)
 
     async def close(self) -> None:
         """Write what is waiting before the process ends."""
-        with suppress(UnavailableError):
+        try:
             await self.flush()
-        if self._waiting:
-            logger.error("%d tracked exposures could not be written before the end.", len(self._waiting))
+        except Exception:
+            logger.exception("%d tracked exposures could not be written before the end", len(self._waiting))

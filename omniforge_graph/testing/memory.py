@@ -165,9 +165,8 @@ class MemoryRepository(MemoryEvents):
                 running[experiment.prompt_id] = rival
                 if experiment.is_running:
                     raise AlreadyRunningError(
-                        f"Cannot start experiment {experiment.id}: experiment {rival.id} is RUNNING on prompt "
-                        f"{experiment.prompt_id}; stop or complete that one first.",
-                        experiment_id=rival.id,
+                        f"Cannot start experiment {experiment.id}: another one is RUNNING on prompt "
+                        f"{experiment.prompt_id}; stop or complete that one first."
                     )
             if experiment.is_running:
                 running[experiment.prompt_id] = experiment
@@ -198,9 +197,12 @@ class MemoryRepository(MemoryEvents):
         """Return the changes after `sequence`, oldest first."""
         return self._changes[sequence : sequence + limit]
 
-    async def history(self, experiment_id: str) -> list[Change]:
-        """Return all changes of one experiment, oldest first."""
-        return [change for change in self._changes if change.experiment and change.experiment.id == experiment_id]
+    async def histories(self, experiment_ids: Collection[str]) -> dict[str, list[Change]]:
+        """Return all changes of each experiment, oldest first."""
+        return {
+            wanted: [each for each in self._changes if each.experiment and each.experiment.id == wanted]
+            for wanted in experiment_ids
+        }
 
     # ------------------------------------------------------------ metrics
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
@@ -105,3 +105,19 @@ def test_a_rate_without_room_above_looks_below():
 )
 def test_what_cannot_be_planned_is_none(metric, baseline, deviation):
     assert units_to_judge(metric, AnalysisPlan(), baseline, deviation, 1) is None
+
+
+@pytest.mark.parametrize("alpha", [0.05, 1e-3, 1e-6])
+@pytest.mark.parametrize("size", [1.0, 1e2, 1e4, 1e9])
+def test_no_plan_takes_the_library_long(alpha, size, monkeypatch) -> None:
+    """The non-central t is asked for moderate shifts only: far out it takes up to half a minute."""
+    shifts = []
+    nctdtr = special.nctdtr
+
+    def watched(degrees, shift, critical):
+        shifts.append(shift)
+        return nctdtr(degrees, shift, critical)
+
+    monkeypatch.setattr(special, "nctdtr", watched)
+    assert units_for_means(size, 1.0, alpha, 0.8) >= 2
+    assert all(shift <= 100 for shift in shifts)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniforge_graph.domain.caller import Caller
-from omniforge_graph.domain.text import MAX_CONTENT, clean_key, clean_optional, clean_text
-from omniforge_graph.errors import ErrorCode, TextError
+from omniforge_graph.domain.text import MAX_CONTENT, clean_json, clean_key, clean_optional, clean_text
+from omniforge_graph.errors import ErrorCode, ForbiddenError, TextError, ValidationError
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,22 @@ def test_optional_text_is_none_when_blank() -> None:
     assert clean_optional(None, ("x",)) is None
     assert clean_optional("", ("x",)) is None
     assert clean_optional("y", ("x",)) == "y"
+
+
+def test_json_is_kept_as_it_is_and_refused_if_it_cannot_be() -> None:
+    fine = {"stop": "\\u0000", "nested": [{"é": 1.5}], "none": None}
+    assert clean_json(fine, ("parameters",)) == fine
+    for bad in ({"a": "\x00"}, {"a": ["\\\x00"]}, {"a": float("nan")}, {"a": object()}, {"a": "x" * 300_000}, [1]):
+        with pytest.raises(ValidationError) as refusal:
+            clean_json(bad, ("parameters",))
+        assert refusal.value.path == ("parameters",)
+
+
+def test_a_confined_caller_acts_for_its_own_tenant_only() -> None:
+    assert [Caller().scope(tenant) for tenant in (None, "t1")] == [None, "t1"]
+    assert [Caller(tenant_id="t1").scope(tenant) for tenant in (None, "t1")] == ["t1", "t1"]
+    with pytest.raises(ForbiddenError):
+        Caller(tenant_id="t1").scope("t2")
 
 
 def test_a_caller_sees_its_own_and_the_shared_but_changes_its_own_only() -> None:

@@ -8,8 +8,8 @@ import pytest
 from omniforge_graph import open_database
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.graphql.context import Context
-from omniforge_graph.graphql.schema import schema
-from omniforge_graph.graphql.transport import Engine, Request, Response
+from omniforge_graph.graphql.schema import WEIGHTS, schema
+from omniforge_graph.graphql.transport import Engine, Limits, Request, Response
 from omniforge_graph.persistence.sqlite import SqliteSession
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.services.assembly import Services, assemble
@@ -20,7 +20,7 @@ class Api:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.engine = Engine(schema)
+        self.engine = Engine(schema, Limits(weights=WEIGHTS))
         self.statements: list[str] = []
 
     async def run(self, query: str, variables: dict[str, Any] | None = None, caller: Caller | None = None) -> dict:

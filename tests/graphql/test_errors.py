@@ -6,6 +6,7 @@ import pytest
 
 from omniforge_graph import errors
 from omniforge_graph.errors import OmniForgeError, UnavailableError
+from omniforge_graph.graphql.context import read_caller
 from omniforge_graph.graphql.errors import to_user_error
 from omniforge_graph.graphql.inputs.experiment import ExperimentFilter, ExperimentStatusFilter
 
@@ -59,6 +60,27 @@ async def test_anything_else_is_masked_and_logged_with_an_id(api, monkeypatch, c
     assert "hunter2" not in str(body)
     assert error["extensions"]["errorId"] in caplog.text
     assert "hunter2" in caplog.text
+
+
+async def test_what_a_plugin_says_when_it_fails_is_for_the_log(api, monkeypatch, caplog) -> None:
+    async def failing(*_args, **_more):
+        raise errors.PluginError("acme failed: RuntimeError: password=hunter2", plugin="acme")
+
+    monkeypatch.setattr(api.services.repository, "list_prompts", failing)
+    with caplog.at_level(logging.ERROR):
+        body = await api.run("{ prompts { edges { cursor } } }")
+    (error,) = body["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["plugin"]) == ("PLUGIN_FAILED", "acme")
+    assert "hunter2" not in str(body)
+    assert error["extensions"]["errorId"] in caplog.text
+    assert "hunter2" in caplog.text
+
+
+@pytest.mark.parametrize("tenant", ["münchen", "東京", "plain"])
+def test_headers_are_read_as_utf8(tenant) -> None:
+    on_the_wire = tenant.encode().decode("latin-1")
+    assert read_caller({"omniforge-tenant": on_the_wire, "x-request-id": "r1"}).tenant_id == tenant
+    assert read_caller({"omniforge-actor": "\xe9"}).actor == "é"
 
 
 def test_a_filter_combines_its_conditions() -> None:

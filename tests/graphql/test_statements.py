@@ -59,6 +59,38 @@ async def test_selection_asks_the_database_nothing(api) -> None:
     assert api.statements == []
 
 
+async def test_histories_and_prompts_by_key_are_read_together(api) -> None:
+    await fill(api.services, 0, 6)
+    listed = await api.data("{ experiments { edges { node { history { subject status } } } } }")
+    assert len(api.statements) == 2, api.statements
+    histories = [edge["node"]["history"] for edge in listed["experiments"]["edges"]]
+    assert [[entry["status"] for entry in history] for history in histories] == [["DRAFT", "RUNNING"]] * 6
+    found = await api.data("{" + " ".join(f'p{n}: prompt(key: "p{n}") {{ key }}' for n in range(6)) + "}")
+    assert len(api.statements) == 1, api.statements
+    assert [found[f"p{n}"]["key"] for n in range(6)] == [f"p{n}" for n in range(6)]
+
+
+async def test_a_document_cannot_order_analyses_without_end(api) -> None:
+    many = " ".join(f"a{n}: analysis {{ test }}" for n in range(50))
+    body = await api.run("{ experiments(first: 100) { edges { node { " + many + " } } } }")
+    assert body["errors"][0]["extensions"]["code"] == "DOCUMENT_TOO_COMPLEX"
+
+
+async def test_a_later_mutation_of_a_document_sees_what_an_earlier_one_did(api) -> None:
+    await fill(api.services, 0, 1)
+    listed = await api.data("{ experiments { edges { node { id } } } }")
+    experiment_id = listed["experiments"]["edges"][0]["node"]["id"]
+    nested = "experiment { status prompt { runningExperiment { status } } }"
+    document = f"""mutation($id: ID!) {{
+      a: stopExperiment(input: {{experimentId: $id}}) {{ {nested} }}
+      b: startExperiment(input: {{experimentId: $id}}) {{ {nested} }}
+      c: stopExperiment(input: {{experimentId: $id}}) {{ {nested} }}
+    }}"""
+    answered = await api.data(document, {"id": experiment_id})
+    running = [answered[alias]["experiment"]["prompt"]["runningExperiment"] for alias in "abc"]
+    assert running == [None, {"status": "RUNNING"}, None]
+
+
 async def test_an_analysis_takes_two_statements(api) -> None:
     await fill(api.services, 0, 1)
     found = await api.data("{ experiments { edges { node { id } } } }")

@@ -102,6 +102,9 @@ def test_results_are_a_readable_table(sqlite_server) -> None:
         (["serve", "--database-url", "mysql://x"], {}, ["CONFIGURATION", "sqlite:///"]),
         (["serve", "--disable-plugin", "nope"], {}, ["CONFIGURATION", "nope", "z_test"]),
         (["plugins", "--disable-plugin", "nope"], {}, ["nope"]),
+        (["plugins", "--disable-plugin", "[/x]"], {}, ["[/x]"]),
+        (["serve", "--allowed-origin", "example.com"], {}, ["OMNIFORGE_ALLOWED_ORIGINS", "example.com"]),
+        (["serve"], {"OMNIFORGE_DEMO": "no"}, ["OMNIFORGE_DEMO", "true or false"]),
         (["results", "x", "--database-url", "sqlite:///missing.db"], {}, ["migrate"]),
     ],
 )

@@ -127,9 +127,11 @@ async def test_one_experiment_runs_on_a_prompt(repository, make):
     prompt = await make.stored_prompt(repository)
     running = await make.started(repository, prompt)
     rival = await make.stored_experiment(repository, prompt)
-    with pytest.raises(AlreadyRunningError, match=running.id) as caught:
+    with pytest.raises(AlreadyRunningError) as caught:
         await repository.save(make.starting(rival))
-    assert caught.value.experiment_id == running.id
+    # Which one is in the way is not for the repository to tell: it does not know who asks.
+    assert caught.value.experiment_id is None
+    assert running.id not in str(caught.value)
     assert (await repository.get_experiments([rival.id]))[rival.id] == rival
     await repository.save(ChangeSet(Subject.EXPERIMENT_STOPPED, make.signature, running.stop()))
     await repository.save(make.starting(rival))

@@ -266,7 +266,7 @@ def test_a_strategy_that_fails_is_named():
 
     with pytest.raises(PluginError, match="broken") as caught:
         ExperimentAnalyzer(build_registry(Plugin())).analyze(experiment(strategy="broken"), {})
-    assert caught.value.plugin == "broken"
+    assert caught.value.plugin == "Plugin"
 
 
 # ---------------------------------------------------------------- notices

@@ -115,7 +115,7 @@ def broken(world: Any) -> list[tuple[dict[str, Any], type[OmniForgeError], tuple
         ({"metrics": [Metric("m"), Metric("m", MetricKind.COUNT)]}, ValidationError, ("metrics", 1, "key")),
         ({"allocation": AllocationDraft("nope")}, UnknownPluginError, ("allocation", "strategy")),
         ({"allocation": AllocationDraft(options={"x": 1})}, ValidationError, ("allocation", "options", "x")),
-        ({"allocation": AllocationDraft(seed="a:b")}, ValidationError, ("seed",)),
+        ({"allocation": AllocationDraft(seed="a:b")}, ValidationError, ("allocation", "seed")),
         ({"analysis": AnalysisPlan(test="nope")}, UnknownPluginError, ("analysis", "test")),
         ({"analysis": AnalysisPlan(test="z_test", options={"x": 1})}, ValidationError, ("analysis", "options", "x")),
         (
@@ -317,6 +317,27 @@ async def test_a_confined_caller_reaches_its_own_and_shared_prompts_only(world) 
     await manager.start_experiment(on_shared.id, caller=one)
     with pytest.raises(ForbiddenError):
         await manager.promote_variant(on_shared.id, on_shared.variants[1].id, "svc", caller=one)
+
+
+async def test_who_loses_a_race_is_not_told_of_another_tenants_experiment(world, monkeypatch) -> None:
+    manager, repository = world.services.experiments, world.services.repository
+    one, two = Caller("svc", "t1"), Caller("svc", "t2")
+    drafts = [
+        await manager.create_experiment(world.prompt.id, "n", "", "won", world.variants(50, 50), "svc", caller=caller)
+        for caller in (one, two)
+    ]
+    await manager.start_experiment(drafts[0].id, caller=one)
+    running = repository.running_experiments
+    blind = iter([True])
+
+    async def late(*arguments):
+        return {} if next(blind, False) else await running(*arguments)
+
+    monkeypatch.setattr(repository, "running_experiments", late)
+    with pytest.raises(AlreadyRunningError) as refusal:
+        await manager.start_experiment(drafts[1].id, caller=two)
+    assert refusal.value.experiment_id is None
+    assert drafts[0].id not in str(refusal.value)
 
 
 async def test_the_manager_alone_works(world) -> None:

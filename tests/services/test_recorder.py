@@ -1,6 +1,6 @@
 """Recording: each event judged on its own, the good ones durable together."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -194,6 +194,22 @@ async def test_a_tenants_outcomes_stay_with_the_tenant(world) -> None:
     assert sum(n * (mean or 0) for n, mean in (await units(world, experiment)).values()) == 0
     await recorder.record_outcomes([OutcomeEvent("a", "won", 1)], caller=one)
     assert sum(n * (mean or 0) for n, mean in (await units(world, experiment)).values()) == 1
+
+
+async def test_what_is_no_number_or_no_moment_is_rejected_alone(world) -> None:
+    await world.running()
+    odd = [
+        OutcomeEvent("a", "won", "1"),
+        OutcomeEvent("a", "won", None),
+        OutcomeEvent("a", "won", 10**400),
+        OutcomeEvent("a", "won", 1, occurred_at="2026-01-01"),
+        OutcomeEvent("a", "won", 1, occurred_at=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))),
+        OutcomeEvent("a", "won", 1, occurred_at=datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))),
+        OutcomeEvent("a", "won", 1),
+    ]
+    receipt = await world.services.recorder.record_outcomes(odd)
+    assert receipt.accepted == 1
+    assert {each.code for each in receipt.rejected} == {ErrorCode.VALIDATION_FAILED}
 
 
 async def test_a_refused_write_acknowledges_nothing(world, monkeypatch) -> None:

@@ -3,10 +3,12 @@
 from dataclasses import asdict
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
 from omniforge_graph.domain.statistics import SampleStatistics
+from omniforge_graph.errors import ValidationError
 from omniforge_graph.graphql.enums import Direction, MetricKind
 from omniforge_graph.graphql.inputs.experiment import AnalysisInput
 from omniforge_graph.services.samples import Arm, read_variants
@@ -40,7 +42,12 @@ class AnalyzeInput(AnalysisInput):
 
     def to_samples(self) -> tuple[tuple[Arm, ...], SampleStatistics]:
         """Return the variants and their statistics; raises `ValidationError`."""
-        return read_variants([asdict(variant) for variant in self.variants], self.to_metric())
+        try:
+            return read_variants([asdict(variant) for variant in self.variants], self.to_metric())
+        except ValidationError as problem:
+            path = [to_camel_case(step) if isinstance(step, str) else step for step in problem.path]
+            message = problem.message.replace("standard_deviation", "standardDeviation")
+            raise ValidationError(message, path=path) from None
 
 
 @strawberry.input(description="What a sample-size plan needs.")

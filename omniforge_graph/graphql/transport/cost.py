@@ -105,7 +105,8 @@ class _Walk:
         total = 0.0
         for node in selection_set.selections:
             if isinstance(node, FieldNode):
-                total += times + self._below(node, parent, times, page)
+                weight = self.limits.weights.get(f"{parent.name}.{node.name.value}", 1.0)
+                total += times * weight + self._below(node, parent, times, page)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self.fragments[node.name.value]
                 total += self.price(fragment.selection_set, self._type(fragment.type_condition.name.value), times, page)

@@ -1,6 +1,7 @@
 """What a document may ask for before anything is spent on it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Limits:
     """Pairs of fields that share a response name at one place, each of which validation compares."""
     cost: int = 25_000
     """Fields of the answer, estimated: each field times the sizes of the lists it stands in."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """What a field costs, by ``Type.field``, where that is more than 1."""
     max_page: int = 100
     """The largest page that the schema serves: more is never counted for `first` or `last`."""
     default_page: int = 20

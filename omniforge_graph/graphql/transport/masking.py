@@ -8,7 +8,7 @@ from typing import Any
 from graphql import GraphQLError, GraphQLFormattedError
 from graphql.language import FieldNode
 
-from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.errors import OmniForgeError, PluginError
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.response import client_error
 
@@ -18,7 +18,8 @@ logger = logging.getLogger("omniforge_graph.graphql")
 class ErrorMask:
     """Turns what was raised into what is answered, and logs what is not shown.
 
-    Our own errors keep their message, code and attributes. Errors of graphql-core about the client's values keep
+    Our own errors keep their message, code and attributes, but for a plugin's failure, of which the client learns the
+    plugin's name. Errors of graphql-core about the client's values keep
     their message. Everything else becomes "Internal error" with an `errorId`, under which the log has the traceback.
     """
 
@@ -37,6 +38,16 @@ class ErrorMask:
 
     def _present(self, error: GraphQLError, operation: str | None, logged: dict[int, str]) -> GraphQLFormattedError:
         cause = root_cause(error)
+        if isinstance(cause, PluginError):
+            # What a plugin says in its exceptions is for its author and the operator, who read the log.
+            error_id = self._logged_once(cause, operation, error.path, logged)
+            return client_error(
+                str(cause.code),
+                f"The plugin {cause.plugin} failed; the server's log has its error under {error_id}.",
+                locations=error.locations,
+                path=error.path,
+                extensions={"plugin": cause.plugin, "errorId": error_id},
+            )
         if isinstance(cause, OmniForgeError):
             extensions = attributes(cause)
             return client_error(
@@ -45,15 +56,19 @@ class ErrorMask:
         if isinstance(cause, GraphQLError) and (code := code_of(cause)):
             extensions = {**(cause.extensions or {})}
             return client_error(code, cause.message, locations=error.locations, path=error.path, extensions=extensions)
-        if id(cause) not in logged:
-            logged[id(cause)] = self.hide(cause, operation, error.path)
+        error_id = self._logged_once(cause, operation, error.path, logged)
         return client_error(
             Code.INTERNAL_ERROR,
             "Internal error",
             locations=error.locations,
             path=error.path,
-            extensions={"errorId": logged[id(cause)]},
+            extensions={"errorId": error_id},
         )
+
+    def _logged_once(self, cause: Exception, operation: str | None, path: object, logged: dict[int, str]) -> str:
+        if id(cause) not in logged:
+            logged[id(cause)] = self.hide(cause, operation, path)
+        return logged[id(cause)]
 
 
 def root_cause(error: GraphQLError) -> Exception:

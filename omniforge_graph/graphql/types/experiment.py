@@ -199,8 +199,8 @@ class Experiment:
     @strawberry.field(description="Everything that was done to it, the oldest first.")
     async def history(self, info: Info) -> list[HistoryEntry]:
         """Read the audit trail."""
-        trail = await info.context.services.repository.history(self.id)
-        return [HistoryEntry.of(change) for change in trail]
+        trail = await info.context.loaders.histories.load(self.id)
+        return [HistoryEntry.of(change) for change in trail or ()]
 
     @classmethod
     def of(cls, experiment: domain.PromptExperiment) -> "Experiment":
