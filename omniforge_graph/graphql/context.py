@@ -31,7 +31,7 @@ class Context:
     def loaders(self) -> Loaders:
         """The loaders, made when the first is needed: selection needs none."""
         if self._loaders is None:
-            self._loaders = Loaders(self.services.repository, self.caller)
+            self._loaders = Loaders(self.services, self.caller)
         return self._loaders
 
     def forget(self) -> None:

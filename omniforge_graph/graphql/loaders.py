@@ -6,12 +6,14 @@ from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
+from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
-from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.services.analyses import AnalysisRequest
+from omniforge_graph.services.assembly import Services
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -20,7 +22,11 @@ V = TypeVar("V")
 class Loaders:
     """The loaders of one request. What the caller may not see loads as None."""
 
-    def __init__(self, repository: PromptRepository, caller: Caller) -> None:
+    def __init__(self, services: Services, caller: Caller) -> None:
+        repository = services.repository
+        self.analyses: DataLoader[AnalysisRequest, AnalysisResult] = DataLoader(
+            services.analyses.analyze_many, cache_key_fn=_by_question
+        )
         self.prompts: DataLoader[str, Prompt | None] = DataLoader(_by_key(repository.get_prompts))
         self.versions: DataLoader[str, PromptVersion | None] = DataLoader(_by_key(repository.get_versions))
         self.experiments: DataLoader[str, PromptExperiment | None] = DataLoader(_by_key(repository.get_experiments))
@@ -65,6 +71,11 @@ class Loaders:
             by_page[page].append(prompt_id)
         found = {page: await self._repository.list_versions(ids, page) for page, ids in by_page.items()}
         return [found[page].get(prompt_id, Page(())) for prompt_id, page in keys]
+
+
+def _by_question(request: AnalysisRequest) -> Hashable:
+    """Return what makes two requests the same; an experiment itself holds mappings, which cannot be hashed."""
+    return request.experiment.id, request.metric, request.test
 
 
 def _by_key(

@@ -13,6 +13,10 @@ from omniforge_graph.persistence.mapping import to_micros
 from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.store import Store
 
+ASKED = "(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT))"
+MEASURED_AT_ONCE = 25
+"""Questions in one statement: few enough that it ends within the limit for studies."""
+
 Key = TypeVar("Key", bound=Hashable)
 
 EXPOSURE_COLUMNS = {"experiment_id": "text", "unit_id": "text", "variant_id": "text", "occurred_at": "bigint"}
@@ -22,29 +26,30 @@ OUTCOME_COLUMNS = {
 }  # fmt: skip
 
 MEASURE = """
-WITH unit AS MATERIALIZED (
-    SELECT x.variant_id, COUNT(o.id) AS outcomes,
-        CASE CAST(? AS TEXT)
+WITH asked (place, experiment_id, aggregation, metric, ending, tenant_id) AS (VALUES {asked}),
+unit AS MATERIALIZED (
+    SELECT a.place, x.variant_id, COUNT(o.id) AS outcomes,
+        CASE a.aggregation
             WHEN 'ANY' THEN MAX(CASE WHEN o.value = 1 THEN 1.0 ELSE 0.0 END)
             WHEN 'SUM' THEN COALESCE(SUM(o.value), 0)
             ELSE AVG(o.value)
         END AS value
-    FROM exposure x
-    LEFT JOIN outcome o ON o.unit_id = x.unit_id AND o.metric = ? AND o.occurred_at >= x.occurred_at
-        AND (CAST(? AS BIGINT) IS NULL OR o.occurred_at <= ?)
+    FROM asked a
+    JOIN exposure x ON x.experiment_id = a.experiment_id
+    LEFT JOIN outcome o ON o.unit_id = x.unit_id AND o.metric = a.metric AND o.occurred_at >= x.occurred_at
+        AND (a.ending IS NULL OR o.occurred_at <= a.ending)
         AND (o.experiment_id IS NULL OR o.experiment_id = x.experiment_id)
-        AND (o.tenant_id IS NULL OR CAST(? AS TEXT) IS NULL OR o.tenant_id = ?)
-    WHERE x.experiment_id = ?
-    GROUP BY x.id, x.variant_id
+        AND (o.tenant_id IS NULL OR a.tenant_id IS NULL OR o.tenant_id = a.tenant_id)
+    GROUP BY a.place, a.aggregation, x.id, x.variant_id
 ), middle AS MATERIALIZED (
-    SELECT variant_id, COUNT(*) AS exposed, COUNT(value) AS units, AVG(value) AS mean,
+    SELECT place, variant_id, COUNT(*) AS exposed, COUNT(value) AS units, AVG(value) AS mean,
         COUNT(CASE WHEN outcomes = 0 THEN 1 END) AS without_outcome
-    FROM unit GROUP BY variant_id
+    FROM unit GROUP BY place, variant_id
 )
-SELECT m.variant_id, m.exposed, m.units, m.mean, m.without_outcome,
+SELECT m.place, m.variant_id, m.exposed, m.units, m.mean, m.without_outcome,
     SUM(u.value - m.mean) AS drift, SUM((u.value - m.mean) * (u.value - m.mean)) AS squares
-FROM middle m JOIN unit u ON u.variant_id = m.variant_id
-GROUP BY m.variant_id, m.exposed, m.units, m.mean, m.without_outcome
+FROM middle m JOIN unit u ON u.place = m.place AND u.variant_id = m.variant_id
+GROUP BY m.place, m.variant_id, m.exposed, m.units, m.mean, m.without_outcome
 """
 """One row per unit, then per variant its mean, then the squares around that mean: the corrected two-pass algorithm
 (Chan, Golub & LeVeque 1983), which stays exact where the textbook's difference of sums cancels to noise."""
@@ -87,16 +92,28 @@ class EventStore(Store):
                 counts[row["experiment_id"]][row["variant_id"]] = int(row["n"])
         return counts
 
-    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return a metric's unit-level statistics: one row per unit, outcomes from exposure to end."""
-        tenant_id = experiment.tenant_id
-        end = to_micros(experiment.end_date) if experiment.end_date is not None else None
-        values = (str(metric.aggregation), metric.key, end, end, tenant_id, tenant_id, experiment.id)
-        async with self._database.reading(study=True) as session:
-            rows = {row["variant_id"]: row for row in await session.rows(MEASURE, *values)}
-        table = np.array([_summary(rows.get(variant.id)) for variant in experiment.variants]).T
-        exposed, without_outcome, units, mean, variance = table
-        return MeasuredSamples(SampleStatistics.of(units, mean, variance), exposed, without_outcome)
+    async def measure_many(self, asked: Sequence[tuple[PromptExperiment, Metric]]) -> list[MeasuredSamples]:
+        """Return unit-level statistics for each question: one row per unit, outcomes from exposure to end."""
+        found: list[MeasuredSamples] = []
+        for start in range(0, len(asked), MEASURED_AT_ONCE):
+            chunk = asked[start : start + MEASURED_AT_ONCE]
+            values = [value for place, question in enumerate(chunk) for value in _question(place, *question)]
+            async with self._database.reading(study=True) as session:
+                rows = await session.rows(MEASURE.format(asked=", ".join([ASKED] * len(chunk))), *values)
+            by_arm = {(row["place"], row["variant_id"]): row for row in rows}
+            found += [_measured(place, experiment, by_arm) for place, (experiment, _) in enumerate(chunk)]
+        return found
+
+
+def _question(place: int, experiment: PromptExperiment, metric: Metric) -> tuple[Any, ...]:
+    end = to_micros(experiment.end_date) if experiment.end_date is not None else None
+    return place, experiment.id, str(metric.aggregation), metric.key, end, experiment.tenant_id
+
+
+def _measured(place: int, experiment: PromptExperiment, rows: Mapping[tuple[int, str], Any]) -> MeasuredSamples:
+    table = np.array([_summary(rows.get((place, variant.id))) for variant in experiment.variants]).T
+    exposed, without_outcome, units, mean, variance = table
+    return MeasuredSamples(SampleStatistics.of(units, mean, variance), exposed, without_outcome)
 
 
 def _summary(row: Mapping[str, Any] | None) -> tuple[float, float, float, float, float]:

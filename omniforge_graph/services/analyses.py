@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
 
 from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.statistics import MeasuredSamples
 from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
@@ -22,6 +24,15 @@ logger = logging.getLogger(__name__)
 
 THREADS = 4
 """Analyses at a time. Threads of their own: a test that hangs must not take those that the database needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequest:
+    """An experiment, the key of one of its metrics (None: the success metric) and a test (None: the plan's)."""
+
+    experiment: PromptExperiment
+    metric: str | None = None
+    test: str | None = None
 
 
 class AnalysisService:
@@ -50,11 +61,41 @@ class AnalysisService:
             MetricNotFoundError, UnknownPluginError, IncompatibleTestError: the request does not fit the experiment.
             PluginError: the test failed.
         """
-        chosen = experiment.metric(metric)
-        measured = await self._repository.measure(experiment, chosen)
-        result = await self.compute(
-            lambda: self.analyzer.analyze(experiment, {chosen.key: measured}, metric=chosen.key, test=test)
-        )
+        (answer,) = await self.analyze_many([AnalysisRequest(experiment, metric, test)])
+        if isinstance(answer, OmniForgeError):
+            raise answer
+        return answer
+
+    async def analyze_many(self, requests: Sequence[AnalysisRequest]) -> list[AnalysisResult | OmniForgeError]:
+        """Return for each request its analysis, or the error that `analyze` would raise; what is measured, is once.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        chosen = [_chosen_metric(request) for request in requests]
+        asked = {
+            (request.experiment.id, metric.key): (request.experiment, metric)
+            for request, metric in zip(requests, chosen, strict=True)
+            if isinstance(metric, Metric)
+        }
+        measured = dict(zip(asked, await self._repository.measure_many(list(asked.values())), strict=True))
+        return [
+            metric
+            if isinstance(metric, OmniForgeError)
+            else await self._judge(request, metric, measured[request.experiment.id, metric.key])
+            for request, metric in zip(requests, chosen, strict=True)
+        ]
+
+    async def _judge(
+        self, request: AnalysisRequest, metric: Metric, measured: MeasuredSamples
+    ) -> AnalysisResult | OmniForgeError:
+        experiment, numbers = request.experiment, {metric.key: measured}
+        try:
+            result = await self.compute(
+                lambda: self.analyzer.analyze(experiment, numbers, metric=metric.key, test=request.test)
+            )
+        except OmniForgeError as problem:
+            return problem
         result = replace(result, computed_at=self._clock())
         self._registry.analysis_made(experiment, result)
         return result
@@ -78,3 +119,10 @@ class AnalysisService:
         except OmniForgeError as problem:
             logger.warning("Experiment %s ends without an analysis", experiment.id, exc_info=problem)
             return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}
+
+
+def _chosen_metric(request: AnalysisRequest) -> Metric | OmniForgeError:
+    try:
+        return request.experiment.metric(request.metric)
+    except OmniForgeError as problem:
+        return problem

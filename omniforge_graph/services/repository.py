@@ -157,11 +157,15 @@ class PromptRepository(ABC):
         """Return, per experiment, the number of exposed units by variant id."""
 
     @abstractmethod
-    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return a metric's unit-level statistics, one row per unit.
+    async def measure_many(self, asked: Sequence[tuple[PromptExperiment, Metric]]) -> list[MeasuredSamples]:
+        """Return unit-level statistics, one row per unit, for each experiment and metric asked for.
 
         An outcome counts from the unit's exposure to the experiment's end, both included.
         """
+
+    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
+        """Return the unit-level statistics of one metric of one experiment."""
+        return (await self.measure_many([(experiment, metric)]))[0]
 
     # ------------------------------------------------------------ itself
 

@@ -51,8 +51,11 @@ class MemoryEvents(PromptRepository):
                 counts[exposure.experiment_id][exposure.variant_id] += 1
         return {experiment_id: dict(counter) for experiment_id, counter in counts.items()}
 
-    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return a metric's unit-level statistics."""
+    async def measure_many(self, asked: Sequence[tuple[PromptExperiment, Metric]]) -> list[MeasuredSamples]:
+        """Return unit-level statistics for each experiment and metric asked for."""
+        return [self._measure(experiment, metric) for experiment, metric in asked]
+
+    def _measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
         units = {each.unit_id: each for each in self._exposures.values() if each.experiment_id == experiment.id}
         values: dict[str, list[float]] = {unit_id: [] for unit_id in units}
         for outcome in self._outcomes:

@@ -91,6 +91,27 @@ async def test_a_later_mutation_of_a_document_sees_what_an_earlier_one_did(api) 
     assert running == [None, {"status": "RUNNING"}, None]
 
 
+async def test_the_analyses_of_a_list_are_measured_together(api) -> None:
+    await fill(api.services, 0, 6)
+    listed = await api.data("""{ experiments { edges { node { name
+      analysis { test variantStats { units } } again: analysis(test: "bayesian") { test variantStats { units } }
+    } } } }""")
+    assert len(api.statements) == 2, api.statements
+    for edge in listed["experiments"]["edges"]:
+        node = edge["node"]
+        assert [node["analysis"]["test"], node["again"]["test"]] == ["z_test", "bayesian"]
+        assert sum(stats["units"] for stats in node["analysis"]["variantStats"]) == 3
+
+
+async def test_one_analysis_that_cannot_be_made_leaves_the_others(api) -> None:
+    await fill(api.services, 0, 2)
+    body = await api.run("""{ experiments { edges { node {
+      good: analysis { test } wrong: analysis(test: "nope") { test } strange: analysis(metric: "nope") { test }
+    } } } }""")
+    assert [edge["node"]["good"]["test"] for edge in body["data"]["experiments"]["edges"]] == ["z_test", "z_test"]
+    assert {error["extensions"]["code"] for error in body["errors"]} == {"UNKNOWN_PLUGIN", "METRIC_NOT_FOUND"}
+
+
 async def test_an_analysis_takes_two_statements(api) -> None:
     await fill(api.services, 0, 1)
     found = await api.data("{ experiments { edges { node { id } } } }")

@@ -22,6 +22,7 @@ from omniforge_graph.graphql.enums import (
 )
 from omniforge_graph.graphql.types.analysis import Analysis
 from omniforge_graph.graphql.types.prompt import Prompt, PromptVersion
+from omniforge_graph.services.analyses import AnalysisRequest
 
 
 @strawberry.type(description="What is measured for a unit, and which direction is better.")
@@ -193,7 +194,7 @@ class Experiment:
         ] = None,
     ) -> Analysis | None:
         """Analyse the experiment."""
-        result = await info.context.services.analyses.analyze(self.entity, metric=metric, test=test)
+        result = await info.context.loaders.analyses.load(AnalysisRequest(self.entity, metric, test))
         return Analysis.of(result, self.entity.metric(result.metric), self.variants)
 
     @strawberry.field(description="Everything that was done to it, the oldest first.")
