@@ -42,7 +42,7 @@ class ChangeFeed:
         self._lock = asyncio.Lock()
         self._began = float("-inf")
         self._pulled_at = float("-inf")
-        self._problem: UnavailableError | None = None
+        self._problem: Exception | None = None
         self._followed = False
 
     @property
@@ -67,7 +67,7 @@ class ChangeFeed:
             self._began, self._problem = time.monotonic(), None
             try:
                 await self._pull()
-            except UnavailableError as problem:
+            except Exception as problem:
                 self._problem = problem
                 raise
             self._pulled_at = self._began
