@@ -47,12 +47,16 @@ unit AS MATERIALIZED (
     FROM unit GROUP BY place, variant_id
 )
 SELECT m.place, m.variant_id, m.exposed, m.units, m.mean, m.without_outcome,
-    SUM(u.value - m.mean) AS drift, SUM((u.value - m.mean) * (u.value - m.mean)) AS squares
+    SUM(u.value - m.mean) AS drift, SUM(
+        CASE WHEN ABS(u.value - m.mean) < 1.6e-162 THEN 0 ELSE (u.value - m.mean) * (u.value - m.mean) END
+    ) AS squares
 FROM middle m JOIN unit u ON u.place = m.place AND u.variant_id = m.variant_id
 GROUP BY m.place, m.variant_id, m.exposed, m.units, m.mean, m.without_outcome
 """
 """One row per unit, then per variant its mean, then the squares around that mean: the corrected two-pass algorithm
-(Chan, Golub & LeVeque 1983), which stays exact where the textbook's difference of sums cancels to noise."""
+(Chan, Golub & LeVeque 1983), which stays exact where the textbook's difference of sums cancels to noise.
+
+What is below 1.6e-162 has no square that a double can hold; PostgreSQL would fail on it, so it counts as 0."""
 
 
 class EventStore(Store):
