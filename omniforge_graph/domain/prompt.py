@@ -1,6 +1,6 @@
 """Prompts and their immutable, numbered versions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -61,6 +61,12 @@ class Prompt:
     def with_current(self, version: PromptVersion) -> "Prompt":
         """Return the prompt with another current version and the next revision."""
         return replace(self, current_version=version, revision=self.revision + 1)
+
+
+def nearest(prompts: Iterable[Prompt], tenant_id: str | None) -> Prompt | None:
+    """Return, of the prompts with one key, the one that a tenant means by it: its own, else the shared one."""
+    by_owner = {prompt.tenant_id: prompt for prompt in prompts}
+    return by_owner.get(tenant_id) or by_owner.get(None)
 
 
 @dataclass(frozen=True, slots=True)

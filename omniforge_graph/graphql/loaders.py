@@ -11,7 +11,7 @@ from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.page import Page, PageRequest
-from omniforge_graph.domain.prompt import Prompt, PromptVersion
+from omniforge_graph.domain.prompt import Prompt, PromptVersion, nearest
 from omniforge_graph.services.analyses import AnalysisRequest
 from omniforge_graph.services.assembly import Services
 
@@ -58,8 +58,7 @@ class Loaders:
 
     async def prompt_by_key(self, key: str, tenant_id: str | None) -> Prompt | None:
         """Return the prompt of that key as the tenant sees it: its own, else the shared one."""
-        found = {prompt.tenant_id: prompt for prompt in await self.prompts_by_key.load(key)}
-        return found.get(tenant_id) or found.get(None)
+        return nearest(await self.prompts_by_key.load(key), tenant_id)
 
     async def _load_by_key(self, keys: list[str]) -> Sequence[list[Prompt]]:
         found = await self._repository.get_prompts_by_key(keys)

@@ -1,14 +1,16 @@
 """What clients can do."""
 
-from typing import Annotated
+from collections.abc import Awaitable
+from typing import Annotated, Protocol
 
 import strawberry
 
 from omniforge_graph.domain import experiment as domain
 from omniforge_graph.domain import metric as metrics
 from omniforge_graph.domain import prompt as prompts
+from omniforge_graph.domain.caller import Caller
 from omniforge_graph.graphql.context import Info
-from omniforge_graph.graphql.errors import attempt
+from omniforge_graph.graphql.errors import UserError, attempt
 from omniforge_graph.graphql.inputs.event import RecordExposuresInput, RecordOutcomesInput
 from omniforge_graph.graphql.inputs.experiment import (
     CancelExperimentInput,
@@ -38,6 +40,24 @@ from omniforge_graph.graphql.types.experiment import Experiment, Metric
 from omniforge_graph.graphql.types.prompt import Prompt, PromptVersion
 
 _what = strawberry.argument(description="What to do.")
+
+
+class Step(Protocol):
+    """A use case that moves an experiment along and needs nothing but the experiment."""
+
+    def __call__(
+        self, experiment_id: str, *, expected_revision: int | None, caller: Caller
+    ) -> Awaitable[domain.PromptExperiment]:
+        """Take the step."""
+
+
+async def _step(
+    info: Info, input: StartExperimentInput, step: Step
+) -> tuple[domain.PromptExperiment | None, list[UserError]]:
+    return await attempt(
+        info,
+        lambda: step(input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller),
+    )
 
 
 @strawberry.type(description="What clients can do. Expected failures come back as data, in `errors`.")
@@ -124,25 +144,13 @@ class Mutation:
         self, info: Info, input: Annotated[StartExperimentInput, _what]
     ) -> StartExperimentPayload:
         """Start an experiment."""
-
-        async def start() -> domain.PromptExperiment:
-            return await info.context.services.experiments.start_experiment(
-                input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
-            )
-
-        experiment, errors = await attempt(info, start)
+        experiment, errors = await _step(info, input, info.context.services.experiments.start_experiment)
         return StartExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="RUNNING → PAUSED.")
     async def stop_experiment(self, info: Info, input: Annotated[StopExperimentInput, _what]) -> StopExperimentPayload:
         """Pause an experiment."""
-
-        async def stop() -> domain.PromptExperiment:
-            return await info.context.services.experiments.stop_experiment(
-                input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
-            )
-
-        experiment, errors = await attempt(info, stop)
+        experiment, errors = await _step(info, input, info.context.services.experiments.stop_experiment)
         return StopExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="RUNNING or PAUSED → COMPLETED; without results the analysis is kept.")
@@ -167,13 +175,7 @@ class Mutation:
         self, info: Info, input: Annotated[CancelExperimentInput, _what]
     ) -> CancelExperimentPayload:
         """Cancel an experiment."""
-
-        async def cancel() -> domain.PromptExperiment:
-            return await info.context.services.experiments.cancel_experiment(
-                input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller
-            )
-
-        experiment, errors = await attempt(info, cancel)
+        experiment, errors = await _step(info, input, info.context.services.experiments.cancel_experiment)
         return CancelExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="Make a variant's version current and complete its experiment, in one step.")

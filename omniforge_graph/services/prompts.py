@@ -4,7 +4,7 @@ from datetime import datetime
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.change import ChangeSet, Subject
-from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft, checksum
+from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft, checksum, nearest
 from omniforge_graph.errors import ExperimentRunningError, VersionNotFoundError
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -106,9 +106,7 @@ class PromptManager:
 
     async def find_by_key(self, key: str, tenant_id: str | None, *, caller: Caller = OPERATOR) -> Prompt | None:
         """Return the prompt of that key as the tenant sees it: its own first, else the shared one."""
-        tenant_id = caller.scope(tenant_id)
-        found = {prompt.tenant_id: prompt for prompt in await self._repository.get_prompts_by_key([key])}
-        return found.get(tenant_id) or found.get(None)
+        return nearest(await self._repository.get_prompts_by_key([key]), caller.scope(tenant_id))
 
 
 def _version(prompt_id: str, draft: VersionDraft, now: datetime, caller: Caller) -> PromptVersion:

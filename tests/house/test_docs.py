@@ -168,3 +168,15 @@ def test_limits_are_documented() -> None:
     (table,) = re.findall(r"^\| what \| limit \|\n(.*?)\n\n", page, re.MULTILINE | re.DOTALL)
     cells = [row.split("|")[2].strip() for row in table.splitlines()[1:]]
     assert cells[: len(told)] == [f"{limit:,}" for limit in told]
+
+
+def test_costly_fields_are_told_with_their_weight() -> None:
+    from omniforge_graph.graphql.schema import WEIGHTS, schema
+
+    page = read(REFERENCE / "graphql.md")
+    (told,) = [line for line in page.replace("\n", " ").split(". ") if "`Experiment.analysis`" in line]
+    for field, weight in WEIGHTS.items():
+        kind, _, name = field.partition(".")
+        assert name in schema._schema.get_type(kind).fields
+        assert f"`{field}`" in told
+        assert f"{weight:g} times" in told
