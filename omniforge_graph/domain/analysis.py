@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from omniforge_graph.statistics.sample_ratio import SampleRatio
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -43,16 +45,6 @@ class Comparison:
     probability_better: float | None
     expected_loss: float | None
     is_significant: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRatio:
-    """Whether units arrived in the planned proportions (Fabijan et al. 2019); None when there are too few to tell."""
-
-    observed: tuple[int, ...]
-    expected: tuple[float, ...]
-    p_value: float | None
-    mismatch: bool
 
 
 class Verdict(StrEnum):

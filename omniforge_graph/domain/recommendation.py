@@ -9,8 +9,9 @@
 
 from collections.abc import Sequence
 
-from omniforge_graph.domain.analysis import Comparison, Recommendation, SampleRatio, VariantStatistics, Verdict
+from omniforge_graph.domain.analysis import Comparison, Recommendation, VariantStatistics, Verdict
 from omniforge_graph.domain.metric import Metric
+from omniforge_graph.statistics.sample_ratio import SampleRatio
 
 
 def find_winner(comparisons: Sequence[Comparison], metric: Metric) -> str | None:

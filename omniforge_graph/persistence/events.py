@@ -7,11 +7,12 @@ import numpy as np
 
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
 from omniforge_graph.persistence.mapping import to_micros
 from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.store import Store
+from omniforge_graph.statistics.samples import SampleStatistics
 
 ASKED = "(CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS TEXT))"
 MEASURED_AT_ONCE = 25

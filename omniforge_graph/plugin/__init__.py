@@ -5,29 +5,31 @@ A plugin is a module with one or more hook implementations, found through an ent
 """
 
 from omniforge_graph.domain.analysis import AnalysisResult
-from omniforge_graph.domain.beta import Beta, BetaComparison, compare_betas
-from omniforge_graph.domain.credible import beta_difference_interval, beta_ratio_interval
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment, Variant
-from omniforge_graph.domain.inference import fieller_interval, holm
 from omniforge_graph.domain.metric import Aggregation, Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import usual_test
-from omniforge_graph.domain.proportions import (
+from omniforge_graph.domain.shares import WHOLE, Phase, Range
+from omniforge_graph.plugin.hookspecs import hookimpl
+from omniforge_graph.plugin.interfaces import AllocationStrategy, ComparisonDesign, Options, StatisticalTest
+from omniforge_graph.statistics.beta import Beta, BetaComparison, compare_betas
+from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
+from omniforge_graph.statistics.multiplicity import holm
+from omniforge_graph.statistics.proportions import (
     newcombe_interval,
     pairs_with_control,
     pearson_chi_square,
     small_expected_counts,
 )
-from omniforge_graph.domain.shares import WHOLE, Phase, Range
-from omniforge_graph.domain.statistics import BoolArray, ComparisonArrays, Flag, FloatArray, SampleStatistics
-from omniforge_graph.domain.tails import (
+from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.tails import (
     chi_square_p_value,
     normal_p_value,
     normal_quantile,
     student_p_value,
     student_quantile,
 )
-from omniforge_graph.plugin.hookspecs import hookimpl
-from omniforge_graph.plugin.interfaces import AllocationStrategy, ComparisonDesign, Options, StatisticalTest
 
 __all__ = [
     "WHOLE",

@@ -10,7 +10,8 @@ import msgspec
 from omniforge_graph.domain.experiment import Variant
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.shares import WHOLE, Phase
-from omniforge_graph.domain.statistics import ComparisonArrays, SampleStatistics
+from omniforge_graph.statistics.comparison import ComparisonArrays
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,8 +11,8 @@ import msgspec
 
 from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.statistics import MeasuredSamples
 from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.analyzer import ExperimentAnalyzer

@@ -7,9 +7,9 @@ from typing import Any
 
 from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AnalysisPlan, usual_test
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -17,6 +17,7 @@ from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.judgement import judge
 from omniforge_graph.services.plans import find_test
 from omniforge_graph.services.samples import Arm, arms_of, as_measured, read_metrics
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 class ExperimentAnalyzer:

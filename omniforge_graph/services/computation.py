@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from omniforge_graph.domain.statistics import BoolArray, ComparisonArrays, Flag, FloatArray, SampleStatistics
 from omniforge_graph.errors import PluginError
 from omniforge_graph.plugin.hooks import explain
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
+from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 
 _UNBOUNDED = ("lower", "upper", "relative_lower", "relative_upper", "log10_p_value")
 _PROBABILITIES = ("p_value", "probability_better", "omnibus_p_value")

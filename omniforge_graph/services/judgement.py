@@ -5,17 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from omniforge_graph.domain.analysis import AnalysisResult, Comparison, Effect, VariantStatistics
-from omniforge_graph.domain.inference import fieller_interval, holm, sample_ratio
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.domain.power import units_to_judge
 from omniforge_graph.domain.recommendation import find_winner, recommend
-from omniforge_graph.domain.statistics import BoolArray, ComparisonArrays, FloatArray, MeasuredSamples, SampleStatistics
-from omniforge_graph.domain.tails import normal_quantile
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.services.computation import run_test
 from omniforge_graph.services.notices import notices_of
 from omniforge_graph.services.samples import Arm
+from omniforge_graph.statistics.comparison import ComparisonArrays
+from omniforge_graph.statistics.multiplicity import holm
+from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.sample_ratio import sample_ratio
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.tails import normal_quantile
 
 
 def judge(

@@ -4,10 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from omniforge_graph.domain.analysis import Comparison, Notice, SampleRatio
+from omniforge_graph.domain.analysis import Comparison, Notice
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Aggregation, Metric
-from omniforge_graph.domain.statistics import BoolArray, Flag, MeasuredSamples
 from omniforge_graph.services.samples import Arm
+from omniforge_graph.statistics.comparison import Flag
+from omniforge_graph.statistics.sample_ratio import SampleRatio
+from omniforge_graph.statistics.samples import BoolArray
 
 _FLAGS: Mapping[Flag, str] = {
     Flag.NO_UNITS: "cannot be compared: one side has no units yet",

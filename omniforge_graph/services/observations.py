@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from omniforge_graph.domain.metric import MAX_ABSOLUTE_VALUE, Aggregation, Metric, MetricKind
-from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.errors import Path, ValidationError
+from omniforge_graph.statistics.samples import SampleStatistics
 
 Observations: TypeAlias = tuple[float, float, float]
 """Units, mean, unbiased variance."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from omniforge_graph.domain.change import Change, ChangeSet, Signature
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
-from omniforge_graph.domain.statistics import MeasuredSamples
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.sample_size import MAX_VARIANTS
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import Path, ValidationError
 from omniforge_graph.services.observations import SPELLINGS, read_observations
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ import numpy as np
 
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Aggregation, Metric
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 class MemoryEvents(PromptRepository):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from omniforge_graph.domain.metric import MetricKind
-from omniforge_graph.domain.statistics import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 
 _SEED = 20_240_607
 

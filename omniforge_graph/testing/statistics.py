@@ -10,8 +10,9 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from omniforge_graph.domain.metric import Metric, MetricKind
-from omniforge_graph.domain.statistics import ComparisonArrays, FloatArray, SampleStatistics
 from omniforge_graph.plugin.interfaces import ComparisonDesign, StatisticalTest
+from omniforge_graph.statistics.comparison import ComparisonArrays
+from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
 from omniforge_graph.testing import samples as data
 from omniforge_graph.testing.extension import ExtensionContract
 

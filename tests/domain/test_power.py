@@ -8,7 +8,8 @@ from scipy import special, stats
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
-from omniforge_graph.domain.power import units_for_means, units_for_proportions, units_to_judge
+from omniforge_graph.domain.power import units_to_judge
+from omniforge_graph.statistics.power import units_for_means, units_for_proportions
 
 RATE, COST = Metric("rate"), Metric("cost", MetricKind.CONTINUOUS)
 LESS = Metric("errors", direction=Direction.LOWER_IS_BETTER)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from omniforge_graph.domain.analysis import Comparison, Effect, SampleRatio, VariantStatistics, Verdict
+from omniforge_graph.domain.analysis import Comparison, Effect, VariantStatistics, Verdict
 from omniforge_graph.domain.metric import Direction, Metric
 from omniforge_graph.domain.recommendation import find_winner, recommend
+from omniforge_graph.statistics.sample_ratio import SampleRatio
 
 MORE, LESS = Metric("rating"), Metric("errors", direction=Direction.LOWER_IS_BETTER)
 FINE = SampleRatio((1000, 1000, 1000), (1000.0, 1000.0, 1000.0), 1.0, mismatch=False)

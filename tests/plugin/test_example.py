@@ -9,7 +9,7 @@ import pytest
 
 ANALYSIS = """
 import json
-from omniforge_graph.domain.statistics import SampleStatistics
+from omniforge_graph.statistics.samples import SampleStatistics
 from omniforge_graph.plugin import ComparisonDesign, Metric
 from omniforge_graph.plugin.manager import load_plugins
 
@@ -75,7 +75,8 @@ from omniforge_graph.domain.experiment import PromptExperiment, Variant
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
 from omniforge_graph.domain.shares import lay_out
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
+from omniforge_graph.domain.measurement import MeasuredSamples
+from omniforge_graph.statistics.samples import SampleStatistics
 
 experiment = PromptExperiment(
     id="e", prompt_id="p", name="n",

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from omniforge_graph.domain.analysis import Verdict
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Aggregation, Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
 from omniforge_graph.domain.shares import WHOLE, lay_out
-from omniforge_graph.domain.statistics import Flag, MeasuredSamples, SampleStatistics
 from omniforge_graph.errors import (
     IncompatibleTestError,
     MetricNotFoundError,
@@ -30,6 +30,8 @@ from omniforge_graph.plugin.manager import build_registry
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.notices import _FLAGS
 from omniforge_graph.services.samples import Arm, read_variants
+from omniforge_graph.statistics.comparison import Flag
+from omniforge_graph.statistics.samples import SampleStatistics
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data" / "prompt_variants_gpt35.csv"
 SALE = Metric("sale")

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.statistics import ComparisonArrays, Flag, SampleStatistics
 from omniforge_graph.errors import PluginError, ValidationError
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.services.computation import run_test
+from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.samples import SampleStatistics
 
 SAMPLES = SampleStatistics.of_rates([1, 2, 3], [10, 10, 10])
 PLAIN = {"estimate": [0.1, 0.2], "lower": [0.0, 0.1], "upper": [0.2, np.inf]}

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
+from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Aggregation, Metric, MetricKind
 from omniforge_graph.domain.plan import AllocationPlan
 from omniforge_graph.domain.shares import lay_out
-from omniforge_graph.domain.statistics import MeasuredSamples, SampleStatistics
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.services.samples import read_metrics, read_variants
+from omniforge_graph.statistics.samples import SampleStatistics
 
 SALE = Metric("sale")
 COST = Metric("cost", MetricKind.CONTINUOUS)

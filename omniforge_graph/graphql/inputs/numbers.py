@@ -7,11 +7,11 @@ from strawberry.utils.str_converters import to_camel_case
 
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
-from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.graphql.enums import Direction, MetricKind
 from omniforge_graph.graphql.inputs.experiment import AnalysisInput
 from omniforge_graph.services.samples import Arm, read_variants
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 @strawberry.input(description="One variant's numbers.")

@@ -9,6 +9,7 @@ import strawberry
 from omniforge_graph.domain import analysis as domain
 from omniforge_graph.domain import metric as metrics
 from omniforge_graph.graphql.enums import Verdict
+from omniforge_graph.statistics import sample_ratio
 
 if TYPE_CHECKING:
     from omniforge_graph.graphql.types.experiment import Metric, Variant
@@ -74,7 +75,7 @@ class SampleRatio:
     expected: list[float] = strawberry.field(description="Units per variant that the shares would give.")
 
     @classmethod
-    def of(cls, ratio: domain.SampleRatio) -> "SampleRatio":
+    def of(cls, ratio: sample_ratio.SampleRatio) -> "SampleRatio":
         """Build it from the domain's value."""
         return cls(
             p_value=ratio.p_value,

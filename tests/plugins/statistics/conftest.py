@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
-from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.plugin.interfaces import ComparisonDesign
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 def rates(*counts):

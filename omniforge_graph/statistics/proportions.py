@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from omniforge_graph.domain.statistics import BoolArray, FloatArray, SampleStatistics
-from omniforge_graph.domain.tails import normal_quantile
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.tails import normal_quantile
 
 SMALL_EXPECTED = 5
 """Below this expected count the chi-square approximation is not to be trusted (Cochran 1954)."""

@@ -1,12 +1,10 @@
-"""Unit-level sufficient statistics and the arrays a statistical test returns.
+"""Unit-level sufficient statistics: all that most tests need to know of the data.
 
 Arrays end in an axis over variants (or treatments); any leading axes are slices, so that one formula serves one
 comparison or ten thousand. NaN means "not computable" and never leaves the analyzer.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -84,49 +82,3 @@ class SampleStatistics:
         total = squares[0] + squares[1] + gap**2 * self.units * weight
         variance = np.divide(total, n - 1, out=np.full_like(n, np.nan), where=n > 1)
         return SampleStatistics(n, np.where(n > 0, mean, np.nan), variance)
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredSamples:
-    """What an experiment measured for one metric, per variant in the experiment's order.
-
-    `exposed` counts the units that met the variant, `without_outcome` those of them without a single outcome.
-    """
-
-    samples: SampleStatistics
-    exposed: FloatArray
-    without_outcome: FloatArray
-
-
-class Flag(StrEnum):
-    """Why a comparison is poor or not computable."""
-
-    NO_UNITS = "NO_UNITS"
-    TOO_FEW_UNITS = "TOO_FEW_UNITS"
-    NO_VARIANCE = "NO_VARIANCE"
-    SMALL_COUNTS = "SMALL_COUNTS"
-    SKEWED = "SKEWED"
-    NO_BASELINE = "NO_BASELINE"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonArrays:
-    """Every treatment against the control, in variant order without the control.
-
-    Shape: (*slices, treatments), `omnibus_p_value` (*slices,). Effects are treatment minus control in the metric's
-    unit. What a test does not offer stays None; what it cannot compute is NaN, with a flag that says why. Relative
-    effects left out are computed by the analyzer (Fieller 1954).
-    """
-
-    estimate: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    relative_estimate: FloatArray | None = None
-    relative_lower: FloatArray | None = None
-    relative_upper: FloatArray | None = None
-    p_value: FloatArray | None = None
-    log10_p_value: FloatArray | None = None
-    probability_better: FloatArray | None = None
-    expected_loss: FloatArray | None = None
-    omnibus_p_value: FloatArray | None = None
-    flags: Mapping[Flag, BoolArray] = field(default_factory=dict)

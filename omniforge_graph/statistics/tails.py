@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy  # its submodules are imported when first used: scipy.special takes a quarter of a second
 
-from omniforge_graph.domain.statistics import FloatArray
+from omniforge_graph.statistics.samples import FloatArray
 
 _UNDERFLOW = 1e-290
 _LARGEST = 1e150  # its square is still a number

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from omniforge_graph.domain.tails import (
+from omniforge_graph.statistics.tails import (
     chi_square_p_value,
     normal_p_value,
     normal_quantile,

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from omniforge_graph.domain.inference import fieller_interval, holm, sample_ratio
-from omniforge_graph.domain.statistics import SampleStatistics
+from omniforge_graph.statistics.multiplicity import holm
+from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.sample_ratio import sample_ratio
+from omniforge_graph.statistics.samples import SampleStatistics
 
 Z = 1.959963984540054
 MEANS = st.tuples(st.integers(2, 10_000), st.floats(-100, 100), st.floats(0.01, 100))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 ORACLES = ROOT / ".." / "shared" / "oracles" / "statistics"
 OFFERED = {
     "two_proportion_z": 8,

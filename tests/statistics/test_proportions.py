@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from omniforge_graph.domain.proportions import (
+from omniforge_graph.statistics.proportions import (
     newcombe_interval,
     pairs_with_control,
     pearson_chi_square,
     small_expected_counts,
     wilson_limits,
 )
-from omniforge_graph.domain.statistics import SampleStatistics
+from omniforge_graph.statistics.samples import SampleStatistics
 
 
 def interval(treatment, control, level=0.95):

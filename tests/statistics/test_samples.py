@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniforge_graph.domain.statistics import SampleStatistics
 from omniforge_graph.errors import ValidationError
+from omniforge_graph.statistics.samples import SampleStatistics
 
 VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
-from omniforge_graph.domain.beta import Beta, masses, panels
-from omniforge_graph.domain.statistics import FloatArray
+from omniforge_graph.statistics.beta import Beta, masses, panels
+from omniforge_graph.statistics.samples import FloatArray
 
 _CUTS = 8
 """Of the cuts, those up to 5.5 standard units: an interval needs no deeper tails."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from omniforge_graph.domain.statistics import FloatArray
+from omniforge_graph.statistics.samples import FloatArray
 
 CUTS = np.array([0.0, 0.7, 1.4, 2.1, 2.8, 3.5, 4.5, 5.5, 7.0, 8.5, 10.0])
 """Where panels are cut, in standard normal units: beyond the last there is less than 1e-23."""

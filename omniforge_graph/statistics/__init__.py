@@ -1,0 +1,1 @@
+"""Statistical methods on arrays: numbers in, numbers out, each with its source. They know nothing of experiments."""

@@ -1,0 +1,41 @@
+"""The arrays a statistical test returns. NaN means "not computable" and never leaves the analyzer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from omniforge_graph.statistics.samples import BoolArray, FloatArray
+
+
+class Flag(StrEnum):
+    """Why a comparison is poor or not computable."""
+
+    NO_UNITS = "NO_UNITS"
+    TOO_FEW_UNITS = "TOO_FEW_UNITS"
+    NO_VARIANCE = "NO_VARIANCE"
+    SMALL_COUNTS = "SMALL_COUNTS"
+    SKEWED = "SKEWED"
+    NO_BASELINE = "NO_BASELINE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonArrays:
+    """Every treatment against the control, in variant order without the control.
+
+    Shape: (*slices, treatments), `omnibus_p_value` (*slices,). Effects are treatment minus control in the metric's
+    unit. What a test does not offer stays None; what it cannot compute is NaN, with a flag that says why. Relative
+    effects left out are computed by the analyzer (Fieller 1954).
+    """
+
+    estimate: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    relative_estimate: FloatArray | None = None
+    relative_lower: FloatArray | None = None
+    relative_upper: FloatArray | None = None
+    p_value: FloatArray | None = None
+    log10_p_value: FloatArray | None = None
+    probability_better: FloatArray | None = None
+    expected_loss: FloatArray | None = None
+    omnibus_p_value: FloatArray | None = None
+    flags: Mapping[Flag, BoolArray] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The engine against expected values that nobody here wrote."""
