@@ -11,15 +11,20 @@ from omniforge_graph.domain.plan import usual_test
 from omniforge_graph.domain.shares import WHOLE, Phase, Range
 from omniforge_graph.plugin.hookspecs import hookimpl
 from omniforge_graph.plugin.interfaces import AllocationStrategy, ComparisonDesign, Options, StatisticalTest
+from omniforge_graph.statistics.alternative import Alternative
 from omniforge_graph.statistics.beta import Beta, BetaComparison, compare_betas
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
 from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
+from omniforge_graph.statistics.difference_intervals import DIFFERENCE_INTERVALS, newcombe_interval
 from omniforge_graph.statistics.multiplicity import holm
 from omniforge_graph.statistics.proportions import (
-    newcombe_interval,
+    CrossTable,
+    chi_square_log10_p_value,
+    cross_table,
     pairs_with_control,
     pearson_chi_square,
     small_expected_counts,
+    two_proportion_z,
 )
 from omniforge_graph.statistics.relative import fieller_interval
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
@@ -32,15 +37,18 @@ from omniforge_graph.statistics.tails import (
 )
 
 __all__ = [
+    "DIFFERENCE_INTERVALS",
     "WHOLE",
     "Aggregation",
     "AllocationStrategy",
+    "Alternative",
     "AnalysisResult",
     "Beta",
     "BetaComparison",
     "BoolArray",
     "ComparisonArrays",
     "ComparisonDesign",
+    "CrossTable",
     "Direction",
     "ExperimentStatus",
     "Flag",
@@ -56,8 +64,10 @@ __all__ = [
     "Variant",
     "beta_difference_interval",
     "beta_ratio_interval",
+    "chi_square_log10_p_value",
     "chi_square_p_value",
     "compare_betas",
+    "cross_table",
     "fieller_interval",
     "holm",
     "hookimpl",
@@ -69,5 +79,6 @@ __all__ = [
     "small_expected_counts",
     "student_p_value",
     "student_quantile",
+    "two_proportion_z",
     "usual_test",
 ]

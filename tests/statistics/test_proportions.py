@@ -6,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from omniforge_graph.statistics.proportions import (
-    newcombe_interval,
-    pairs_with_control,
-    pearson_chi_square,
-    small_expected_counts,
-    wilson_limits,
-)
+from omniforge_graph.statistics.difference_intervals import newcombe_interval
+from omniforge_graph.statistics.proportions import pairs_with_control, pearson_chi_square, small_expected_counts
+from omniforge_graph.statistics.rate_intervals import wilson_limits
 from omniforge_graph.statistics.samples import SampleStatistics
 
 
