@@ -16,6 +16,7 @@ from omniforge_graph.statistics.beta import Beta, BetaComparison, compare_betas
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
 from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
 from omniforge_graph.statistics.difference_intervals import DIFFERENCE_INTERVALS, newcombe_interval
+from omniforge_graph.statistics.fisher import exact_where, fisher_exact
 from omniforge_graph.statistics.multiplicity import holm
 from omniforge_graph.statistics.proportions import (
     CrossTable,
@@ -68,7 +69,9 @@ __all__ = [
     "chi_square_p_value",
     "compare_betas",
     "cross_table",
+    "exact_where",
     "fieller_interval",
+    "fisher_exact",
     "holm",
     "hookimpl",
     "newcombe_interval",

@@ -13,7 +13,7 @@ from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 
 _UNBOUNDED = ("lower", "upper", "relative_lower", "relative_upper", "log10_p_value")
-_PROBABILITIES = ("p_value", "probability_better", "omnibus_p_value")
+_PROBABILITIES = ("p_value", "probability_better", "omnibus_p_value", "probability_best")
 _REQUIRED = ("estimate", "lower", "upper")
 
 
@@ -34,10 +34,10 @@ def run_test(
     if not isinstance(answer, ComparisonArrays):
         raise _broken(test, f"returned {type(answer).__name__}; return ComparisonArrays")
     *slices, variants = samples.units.shape
+    shapes = {"omnibus_p_value": tuple(slices), "probability_best": (*slices, variants)}
     found: dict[str, FloatArray | None] = {}
     for name in (field.name for field in fields(ComparisonArrays) if field.name != "flags"):
-        shape = tuple(slices) if name == "omnibus_p_value" else (*slices, variants - 1)
-        found[name] = _checked(test, name, getattr(answer, name), shape)
+        found[name] = _checked(test, name, getattr(answer, name), shapes.get(name, (*slices, variants - 1)))
     flags = _checked_flags(test, answer.flags, (*slices, variants - 1))
     return ComparisonArrays(**found, flags=flags)  # type: ignore[arg-type]
 

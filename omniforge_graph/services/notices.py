@@ -16,7 +16,8 @@ _FLAGS: Mapping[Flag, str] = {
     Flag.NO_UNITS: "cannot be compared: one side has no units yet",
     Flag.TOO_FEW_UNITS: "cannot be judged: each side needs at least two units",
     Flag.NO_VARIANCE: "cannot be judged: within each side all units have the same value",
-    Flag.SMALL_COUNTS: "expects fewer than five units in some cell, so its p-value is only rough",
+    Flag.SMALL_COUNTS: "expects fewer than five units in some cell, so Fisher's exact test judged it",
+    Flag.APPROXIMATE: "expects fewer than five units in some cell, so its p-value is only rough",
     Flag.SKEWED: "rests on values too skewed for this many units, so its p-value is only rough",
     Flag.NO_BASELINE: "has no relative effect: the control's mean is zero or next to it",
 }

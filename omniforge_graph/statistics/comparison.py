@@ -14,6 +14,7 @@ class Flag(StrEnum):
     TOO_FEW_UNITS = "TOO_FEW_UNITS"
     NO_VARIANCE = "NO_VARIANCE"
     SMALL_COUNTS = "SMALL_COUNTS"
+    APPROXIMATE = "APPROXIMATE"
     SKEWED = "SKEWED"
     NO_BASELINE = "NO_BASELINE"
 
@@ -22,7 +23,8 @@ class Flag(StrEnum):
 class ComparisonArrays:
     """Every treatment against the control, in variant order without the control.
 
-    Shape: (*slices, treatments), `omnibus_p_value` (*slices,). Effects are treatment minus control in the metric's
+    Shape: (*slices, treatments), `omnibus_p_value` (*slices,), `probability_best` (*slices, variants), in variant
+    order with the control. Effects are treatment minus control in the metric's
     unit. What a test does not offer stays None; what it cannot compute is NaN, with a flag that says why. Relative
     effects left out are computed by the analyzer (Fieller 1954).
     """
@@ -38,4 +40,5 @@ class ComparisonArrays:
     probability_better: FloatArray | None = None
     expected_loss: FloatArray | None = None
     omnibus_p_value: FloatArray | None = None
+    probability_best: FloatArray | None = None
     flags: Mapping[Flag, BoolArray] = field(default_factory=dict)

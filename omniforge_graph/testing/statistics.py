@@ -17,7 +17,9 @@ from omniforge_graph.testing import samples as data
 from omniforge_graph.testing.extension import ExtensionContract
 
 _PER_TREATMENT = tuple(
-    field.name for field in fields(ComparisonArrays) if field.name not in {"omnibus_p_value", "flags"}
+    field.name
+    for field in fields(ComparisonArrays)
+    if field.name not in {"omnibus_p_value", "probability_best", "flags"}
 )
 _PROBABILITIES = ("p_value", "probability_better", "omnibus_p_value")
 # The baseline of a relative effect may be zero or too uncertain: NaN there needs no flag.
@@ -57,6 +59,9 @@ class StatisticalTestContract(ExtensionContract):
                     for name, values in _arrays(found):
                         wanted = slices if name == "omnibus_p_value" else (*slices, variants - 1)
                         assert values.shape == wanted, f"{name} has shape {values.shape}; it must be {wanted}"
+                    if found.probability_best is not None:
+                        assert np.shape(found.probability_best) == (*slices, variants)
+                        assert_allclose(np.sum(found.probability_best, axis=-1), 1, rtol=1e-6)
 
     def test_slices_are_independent(self) -> None:
         """A slice among others gives what it gives alone, next to slices with poor data too."""
