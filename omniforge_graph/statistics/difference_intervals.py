@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from omniforge_graph.statistics.rate_intervals import Interval, wilson_limits
-from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 from omniforge_graph.statistics.tails import normal_quantile
 
 _HALVINGS = 64
@@ -92,10 +92,10 @@ def _score_interval(control: SampleStatistics, treatment: SampleStatistics, squa
     """Return where (estimate - d)^2 = square * variance under d, by halving: the score falls as d grows."""
     estimate = treatment.mean - control.mean
 
-    def kept(d: FloatArray) -> FloatArray:
+    def kept(d: FloatArray) -> BoolArray:
         before, after = constrained_rates(control, treatment, d)
         variance = before * (1 - before) / control.units + after * (1 - after) / treatment.units
-        return (estimate - d) ** 2 <= square * variance
+        return np.asarray((estimate - d) ** 2 <= square * variance)
 
     def end(bound: float) -> FloatArray:
         inside, outside = estimate, np.full_like(estimate, bound)

@@ -21,6 +21,7 @@ _NEGLIGIBLE = 1e-17
 _WIDE = 100.0  # standard deviations of this many units are smooth
 _LENGTH = np.log(1 / _NEGLIGIBLE)
 _POINTS, _WEIGHTS = (each.ravel() for each in np.polynomial.legendre.leggauss(60))
+_SIGNS = (1, -1, -1, 1)  # what one more in the first cell does to the four
 _STIRLING = (1 / 12, 1 / 360, 1 / 1260, 1 / 1680)
 
 Probabilities: TypeAlias = tuple[FloatArray, FloatArray]
@@ -59,17 +60,17 @@ class _Hypergeometric:
         """Return the log probability at x, which may lie between whole numbers; arguments broadcast from the left."""
         shape = (..., *(None,) * (x.ndim - 1))
         units, marked, drawn = self.units[shape], self.marked[shape], self.drawn[shape]
-        gap = x - drawn * (marked / units)
         left, unmarked = units - drawn, units - marked
-        result = sum(_rest(each) for each in (marked, unmarked, drawn, left)) - _rest(units)
-        for count, row, column, sign in (
-            (x, drawn, marked, 1),
-            (drawn - x, drawn, unmarked, -1),
-            (marked - x, left, marked, -1),
-            (left - marked + x, left, unmarked, 1),
-        ):
-            result = result - _rest(count) - _deviance(count, row * (column / units), sign * gap)
-        return np.asarray(result)
+        counts = x, drawn - x, marked - x, left - marked + x
+        expected = [row * (column / units) for row in (drawn, left) for column in (marked, unmarked)]
+        # All four cells lie equally far from what is expected. The smallest tells how far without cancellation.
+        wide, mostly = drawn > left, marked > unmarked
+        gaps = [sign * (count - mean) for count, mean, sign in zip(counts, expected, _SIGNS, strict=True)]
+        gap = np.where(wide, np.where(mostly, gaps[3], gaps[2]), np.where(mostly, gaps[1], gaps[0]))
+        result = _rest(marked) + _rest(unmarked) + _rest(drawn) + _rest(left) - _rest(units)
+        for count, mean, sign in zip(counts, expected, _SIGNS, strict=True):
+            result = result - _rest(count) - _deviance(mean, sign * gap)
+        return result
 
     def ratio(self, x: FloatArray) -> FloatArray:
         """Return P(x + 1) / P(x), 0 at the end of the support."""
@@ -191,11 +192,11 @@ def _integral(tables: _Hypergeometric, edge: FloatArray, slope: FloatArray, devi
     heights = np.exp(tables.log_probability(nodes) - at_edge[:, None])
     area = reach / 2 * (heights @ _WEIGHTS)
     steepness = -np.log(tables.ratio(edge - 1))  # at half a unit below the edge
-    return area - steepness / 24 * np.exp(tables.log_probability(start) - at_edge)
+    return np.asarray(area - steepness / 24 * np.exp(tables.log_probability(start) - at_edge))
 
 
-def _deviance(count: FloatArray, expected: FloatArray, gap: FloatArray) -> FloatArray:
-    """Return count log(count / expected) - count + expected, for gap = count - expected."""
+def _deviance(expected: FloatArray, gap: FloatArray) -> FloatArray:
+    """Return count log(count / expected) - count + expected, for count = expected + gap."""
     relative = np.divide(
         gap, expected, out=np.zeros(np.broadcast_shapes(gap.shape, expected.shape)), where=expected > 0
     )

@@ -53,7 +53,7 @@ def two_proportion_z(
         difference = treatment.mean - control.mean
         if correction:
             difference = np.sign(difference) * np.maximum(np.abs(difference) - weight / 2, 0.0)
-        return np.where(variance > 0, difference / np.sqrt(variance), np.nan)
+        return np.asarray(np.where(variance > 0, difference / np.sqrt(variance), np.nan))
 
 
 def pearson_chi_square(samples: SampleStatistics, *, correction: bool = False) -> tuple[FloatArray, FloatArray]:
@@ -90,7 +90,7 @@ def chi_square_log10_p_value(statistic: FloatArray, degrees: FloatArray) -> Floa
         for level in range(_DEPTH, 0, -1):
             fraction = x + 2 * level - 1 - a - level * (level - a) / fraction
         log_tail[tiny] = a * np.log(x) - x - scipy.special.gammaln(a) - np.log(fraction)
-    return np.where(valid, log_tail / np.log(10), np.nan)
+    return np.asarray(np.where(valid, log_tail / np.log(10), np.nan))
 
 
 def small_expected_counts(samples: SampleStatistics) -> BoolArray:
@@ -114,4 +114,4 @@ def _overall_rate(samples: SampleStatistics) -> FloatArray:
     """Return the rate of all variants together, with a last axis of one; NaN without units."""
     units = samples.units.sum(axis=-1, keepdims=True)
     converted = samples.conversions.sum(axis=-1, keepdims=True)
-    return np.divide(converted, units, out=np.full_like(units, np.nan), where=units > 0)
+    return np.asarray(np.divide(converted, units, out=np.full_like(units, np.nan), where=units > 0))

@@ -34,7 +34,7 @@ def corrected_wilson_limits(samples: SampleStatistics, confidence_level: float) 
 
 
 def clopper_pearson_limits(samples: SampleStatistics, confidence_level: float) -> Interval:
-    """Return the interval that inverts two exact binomial tests (Clopper & Pearson 1934): it covers at least as told."""
+    """Return the interval that inverts exact binomial tests (Clopper & Pearson 1934): it covers at least as told."""
     tail, x = (1 - confidence_level) / 2, samples.conversions
     rest = samples.units - x
     low = scipy.special.betaincinv(np.maximum(x, 1.0), rest + 1, tail)

@@ -1,32 +1,36 @@
 """Bayesian comparison: how probable is it that the treatment is better, and what is lost if it is not?"""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
-import scipy
 
 from omniforge_graph.plugin import (
     Beta,
+    BoolArray,
     ComparisonArrays,
     ComparisonDesign,
     Flag,
     FloatArray,
     MetricKind,
+    NormalEffect,
     Options,
     SampleStatistics,
     StatisticalTest,
+    best_of_betas,
+    best_of_effects,
+    best_of_normals,
     beta_difference_interval,
     beta_ratio_interval,
     compare_betas,
     hookimpl,
-    normal_quantile,
+    posterior_effect,
 )
 
 
 class BayesianOptions(Options, frozen=True):
-    """What is believed before the data. The defaults believe next to nothing."""
+    """What is believed before the data: of rates next to nothing, of effects on means that most are small."""
 
     prior_alpha: Annotated[
         float, msgspec.Meta(ge=0.5, le=1e9, description="Rates: alpha of every variant's Beta prior (0.5: Jeffreys).")
@@ -34,14 +38,30 @@ class BayesianOptions(Options, frozen=True):
     prior_beta: Annotated[
         float, msgspec.Meta(ge=0.5, le=1e9, description="Rates: beta of every variant's Beta prior (0.5: Jeffreys).")
     ] = 1.0
+    prior: Annotated[
+        Literal["proper", "improper"],
+        msgspec.Meta(
+            description="Means: proper expects relative effects around lift_mean, as far away as "
+            "lift_standard_deviation says; improper holds every effect, however large, as likely as any other."
+        ),
+    ] = "proper"
     lift_mean: Annotated[
-        float, msgspec.Meta(ge=-1e9, le=1e9, description="Means: the relative effect expected before the data.")
+        float, msgspec.Meta(ge=-1e9, le=1e9, description="Means, proper prior: the relative effect expected.")
     ] = 0.0
     lift_standard_deviation: Annotated[
-        Annotated[float, msgspec.Meta(gt=0, le=1e9)] | None,
+        float,
         msgspec.Meta(
-            description="Means: how far relative effects usually lie from lift_mean; take it from past experiments, "
-            "0.05 to 0.1 is common. Without it the prior is flat.",
+            gt=0,
+            le=1e9,
+            description="Means, proper prior: how far relative effects usually lie from lift_mean; take it from past "
+            "experiments, 0.05 to 0.1 is common.",
+        ),
+    ] = 0.1
+    scale: Annotated[
+        Literal["relative", "absolute"] | None,
+        msgspec.Meta(
+            description="Means: the scale on which the estimated effect is taken as normal. By default relative with "
+            "the proper prior and absolute with the improper one."
         ),
     ] = None
 
@@ -49,8 +69,8 @@ class BayesianOptions(Options, frozen=True):
 class BayesianTest(StatisticalTest):
     """Beta-binomial for rates (Stucchio 2015), normal for means; every interval is credible and equal-tailed.
 
-    With a flat prior, means are compared on their own scale; with a prior on the relative effect, on that scale, with
-    the delta method's variance. No prior makes it safe to stop at the first look that pleases.
+    On the relative scale the variance of a lift is the delta method's. On the absolute scale a proper prior is that of
+    the lift times the control's mean. No prior makes it safe to stop at the first look that pleases.
     """
 
     name = "bayesian"
@@ -67,13 +87,15 @@ class BayesianTest(StatisticalTest):
 
 
 def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions) -> ComparisonArrays:
-    control, treatments = samples.split(design.control)
-    empty = (control.units == 0) | (treatments.units == 0)
-    before, after = (
-        Beta(options.prior_alpha + each.conversions, options.prior_beta + each.units - each.conversions)
-        for each in (control, treatments)
+    posterior = Beta(
+        options.prior_alpha + samples.conversions, options.prior_beta + samples.units - samples.conversions
     )
-    before = Beta(*(np.broadcast_to(each, after.a.shape) for each in (before.a, before.b)))
+    treated = np.delete(np.arange(samples.units.shape[-1]), design.control)
+    empty = (samples.units[..., [design.control]] == 0) | (samples.units[..., treated] == 0)
+    after = Beta(posterior.a[..., treated], posterior.b[..., treated])
+    before = Beta(
+        *(np.broadcast_to(each[..., [design.control]], empty.shape) for each in (posterior.a, posterior.b)),
+    )
     compared = compare_betas(before, after)
     lower, upper = beta_difference_interval(before, after, design.confidence_level)
     relative_lower, relative_upper = beta_ratio_interval(before, after, design.confidence_level)
@@ -82,6 +104,12 @@ def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options:
     def known(values: FloatArray) -> FloatArray:
         return np.where(empty, np.nan, values)
 
+    better = known(compared.greater if higher else compared.less)
+    if len(treated) == 1:
+        best = _of_two(better, design.control)
+    else:
+        chances = best_of_betas(posterior if higher else posterior.mirrored).probability
+        best = np.where(np.any(samples.units == 0, axis=-1, keepdims=True), np.nan, chances)
     return ComparisonArrays(
         estimate=known(after.mean - before.mean),
         lower=known(lower),
@@ -89,8 +117,9 @@ def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options:
         relative_estimate=known(after.mean / before.mean - 1),
         relative_lower=known(relative_lower),
         relative_upper=known(relative_upper),
-        probability_better=known(compared.greater if higher else compared.less),
+        probability_better=better,
         expected_loss=known(compared.loss if higher else compared.gain),
+        probability_best=best,
         flags={Flag.NO_UNITS: empty},
     )
 
@@ -101,62 +130,65 @@ def _compare_means(samples: SampleStatistics, design: ComparisonDesign, options:
     alone = ~empty & ((control.units < 2) | (treatments.units < 2))
     square = control.squared_standard_error + treatments.squared_standard_error
     flags = {Flag.NO_UNITS: empty, Flag.TOO_FEW_UNITS: alone, Flag.NO_VARIANCE: square == 0}
-    square = np.where(square > 0, square, np.nan)
-    critical = normal_quantile(design.confidence_level)
     sign = 1 if design.metric.higher_is_better else -1
-    estimate = treatments.mean - control.mean
-    if options.lift_standard_deviation is None:
-        error = np.sqrt(square)
-        return ComparisonArrays(
-            estimate=estimate,
-            lower=estimate - critical * error,
-            upper=estimate + critical * error,
-            probability_better=_probability(sign * estimate, error),
-            expected_loss=_expected_loss(sign * estimate, error),
-            flags=flags,
-        )
+    if options.prior == "improper" and options.scale != "relative":
+        estimate = treatments.mean - control.mean
+        effect = posterior_effect(estimate, square, 0.0, np.inf)
+        best = best_of_normals(sign * samples.mean, np.sqrt(samples.squared_standard_error)).probability
+        return _found(effect, None, sign, design, best=best, flags=flags)
+    # Everything below is in units of the control's mean.
     size = np.abs(control.mean)
+    variance = np.inf if options.prior == "improper" else options.lift_standard_deviation**2
     with np.errstate(all="ignore"):
-        ratio = treatments.mean / control.mean
-        relative = (treatments.squared_standard_error + control.squared_standard_error * ratio**2) / size**2
-        lift, error = _posterior(estimate / size, np.where(relative > 0, relative, np.nan), options)
-        baseless = np.isfinite(square) & ~np.isfinite(lift * error)
-        lift, error = np.where(baseless, np.nan, lift), np.where(baseless, np.nan, error)
-        return ComparisonArrays(
-            estimate=lift * size,
-            lower=(lift - critical * error) * size,
-            upper=(lift + critical * error) * size,
-            relative_estimate=lift,
-            relative_lower=lift - critical * error,
-            relative_upper=lift + critical * error,
-            probability_better=_probability(sign * lift, error),
-            expected_loss=_expected_loss(sign * lift, error) * size,
-            flags={**flags, Flag.NO_BASELINE: baseless},
-        )
+        lift = (treatments.mean - control.mean) / size
+        lever = treatments.mean / control.mean if options.scale != "absolute" else np.ones_like(lift)
+        shared = lever * np.sqrt(control.squared_standard_error) / size
+        own = np.sqrt(treatments.squared_standard_error) / size
+        effect = posterior_effect(lift, shared**2 + own**2, options.lift_mean, variance)
+        baseless = (square > 0) & ~np.isfinite(effect.mean * effect.standard_deviation)
+        effect = NormalEffect(*(np.where(baseless, np.nan, e) for e in (effect.mean, effect.standard_deviation)))
+        if lift.shape[-1] == 1:
+            best = _of_two(effect.probability_positive if sign > 0 else effect.negated.probability_positive, 0)
+        else:
+            best = best_of_effects(sign * lift, sign * shared, own, sign * options.lift_mean, variance)
+        best = np.where(np.isfinite(best), best, np.nan)
+        first, rest = best[..., :1], best[..., 1:]
+        best = np.concatenate([rest[..., : design.control], first, rest[..., design.control :]], axis=-1)
+        return _found(effect, size, sign, design, best=best, flags={**flags, Flag.NO_BASELINE: baseless})
 
 
-def _posterior(effect: FloatArray, square: FloatArray, options: BayesianOptions) -> tuple[FloatArray, FloatArray]:
-    """Weigh the prior and the data by their precision; return the posterior's mean and standard deviation."""
-    prior = (options.lift_standard_deviation or 0.0) ** 2
-    weight = prior / (prior + square)
-    return weight * effect + (1 - weight) * options.lift_mean, np.sqrt(weight * square)
+def _found(
+    effect: NormalEffect,
+    size: FloatArray | None,
+    sign: int,
+    design: ComparisonDesign,
+    *,
+    best: FloatArray,
+    flags: dict[Flag, BoolArray],
+) -> ComparisonArrays:
+    """Return what follows from a normal posterior, which is relative if the size of its unit is given."""
+    absolute = effect if size is None else effect.scaled(size)
+    lower, upper = absolute.interval(design.confidence_level)
+    relative_lower, relative_upper = effect.interval(design.confidence_level)
+    gain = absolute if sign > 0 else absolute.negated
+    return ComparisonArrays(
+        estimate=absolute.mean,
+        lower=lower,
+        upper=upper,
+        relative_estimate=None if size is None else effect.mean,
+        relative_lower=None if size is None else relative_lower,
+        relative_upper=None if size is None else relative_upper,
+        probability_better=gain.probability_positive,
+        expected_loss=gain.shortfall,
+        probability_best=best,
+        flags=flags,
+    )
 
 
-def _standardised(gain: FloatArray, error: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):
-        return np.clip(gain / error, -1e150, 1e150)  # beyond, its square is no number
-
-
-def _probability(gain: FloatArray, error: FloatArray) -> FloatArray:
-    """Return the probability that a normal gain is positive."""
-    return np.asarray(scipy.special.ndtr(_standardised(gain, error)), dtype=np.float64)
-
-
-def _expected_loss(gain: FloatArray, error: FloatArray) -> FloatArray:
-    """Return what shipping the treatment loses on average: E max(-gain, 0) for a normal gain."""
-    z = _standardised(gain, error)
-    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-    return np.asarray(np.maximum(error * (density - z * scipy.special.ndtr(-z)), 0.0))
+def _of_two(better: FloatArray, control: int) -> FloatArray:
+    """Return the chances of a control and its only treatment."""
+    pair = [1 - better, better]
+    return np.concatenate(pair if control == 0 else pair[::-1], axis=-1)
 
 
 @hookimpl

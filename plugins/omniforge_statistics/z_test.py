@@ -48,7 +48,7 @@ class ZTestOptions(Options, frozen=True):
     small_counts: Annotated[
         Literal["fisher_exact", "normal"],
         msgspec.Meta(
-            description="Where a cell expects fewer than five units: fisher_exact takes Fisher's exact p-value instead, "
+            description="Where a cell expects fewer than five units: fisher_exact takes Fisher's exact p-value, "
             "normal keeps the rough one."
         ),
     ] = "fisher_exact"

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from omniforge_graph.statistics.beta import Beta, compare_betas
+from omniforge_graph.statistics.best import compare_betas
+from omniforge_graph.statistics.beta import Beta
 from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
 
 SHAPES = st.floats(0.5, 1e6)
