@@ -15,6 +15,9 @@ from rich.progress import Progress
 PROMPT_KEY = "support-reply"
 SEED = 20_260
 FIRST_UNITS = 3_000
+HORIZON = 6_000
+LOOK_EVERY = 500
+"""Units between the looks that make the path of the estimates."""
 CONCURRENCY = 8
 
 VERSIONS = {
@@ -26,6 +29,10 @@ SHARES = {"control": 34, "steps": 33, "empathic": 33}
 RESOLVED = {"control": 0.42, "steps": 0.44, "empathic": 0.51}
 """The truth that the experiment has to find: how often each variant's reply resolves a ticket."""
 COST = {"control": 0.011, "steps": 0.016, "empathic": 0.012}
+COST_MARGIN = 0.25
+"""The guardrail: no variant may cost a quarter more than the control. That of the steps does."""
+LANGUAGES = {"en": 0.0, "de": 0.02, "ja": -0.08}
+"""How much more often tickets in each language are resolved, whatever the variant."""
 
 CREATE_PROMPT = """mutation($input: CreatePromptInput!) {
   createPrompt(input: $input) { prompt { id currentVersion { id } } errors { message } } }"""
@@ -38,9 +45,12 @@ START = """mutation($input: StartExperimentInput!) {
 FIND = """query($key: String!) { prompt(key: $key) { id runningExperiment { id } } }"""
 ANY_EXPERIMENT = """query($id: ID!) { experiments(first: 1, filter: { promptId: $id }) { edges { node { id } } } }"""
 SELECT = """query($prompts: [PromptSlotInput!]!, $tenantId: ID!) {
-  selectVariant(prompts: $prompts, tenantId: $tenantId) { experimentId variantName promptVersion { content } } }"""
-RECORD = """mutation($input: RecordOutcomesInput!) {
-  recordOutcomes(input: $input) { accepted rejected { index message } } }"""
+  selectVariant(prompts: $prompts, tenantId: $tenantId, track: false) {
+    experimentId variantName promptVersion { content } } }"""
+RECORD = """mutation($exposures: RecordExposuresInput!, $outcomes: RecordOutcomesInput!) {
+  recordExposures(input: $exposures) { accepted rejected { index message } }
+  recordOutcomes(input: $outcomes) { accepted rejected { index message } } }"""
+LOOK = """query($id: ID!) { experiment(id: $id) { analysis { recommendation { summary } } } }"""
 
 
 class DemoError(RuntimeError):
@@ -99,9 +109,11 @@ async def _run(url: str, units: int, rate: float, console: Console) -> None:
             remaining = iter(range(units))
 
             async def worker() -> None:
-                for _ in remaining:
+                for number in remaining:
                     await simulate(client, chance)
                     progress.advance(task)
+                    if (number + 1) % LOOK_EVERY == 0:
+                        await client.call(LOOK, {"id": experiment_id})
 
             await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
         while rate:
@@ -164,6 +176,7 @@ async def seed(client: Client) -> str | None:
                     {"key": "resolved", "kind": "BINARY"},
                     {"key": "cost", "kind": "CONTINUOUS", "direction": "LOWER_IS_BETTER"},
                 ],
+                "analysis": {"horizon": HORIZON, "guardrails": [{"metric": "cost", "margin": COST_MARGIN}]},
             }
         },
     )
@@ -178,10 +191,16 @@ async def simulate(client: Client, chance: random.Random) -> None:
     selection = await client.call(SELECT, {"prompts": slots, "tenantId": unit})
     if selection is None:
         return  # Paused or over: the unit gets the current version, and there is nothing to record.
-    variant = selection["variantName"]
+    variant, experiment_id = selection["variantName"], selection["experimentId"]
+    language = chance.choice(list(LANGUAGES))
+    exposure = {"unitId": unit, "experimentId": experiment_id, "attributes": {"language": language}}
+    resolved = chance.random() < RESOLVED.get(variant, 0.4) + LANGUAGES[language]
+    values = {
+        "resolved": float(resolved),
+        "cost": round(chance.lognormvariate(0, 0.4) * COST.get(variant, 0.012), 6),
+    }
     outcomes = [
-        {"metric": "resolved", "value": float(chance.random() < RESOLVED.get(variant, 0.4))},
-        {"metric": "cost", "value": round(chance.lognormvariate(0, 0.4) * COST.get(variant, 0.012), 6)},
+        {"unitId": unit, "experimentId": experiment_id, "metric": metric, "value": value}
+        for metric, value in values.items()
     ]
-    events = [{"unitId": unit, "experimentId": selection["experimentId"], **outcome} for outcome in outcomes]
-    await client.call(RECORD, {"input": {"events": events}})
+    await client.call(RECORD, {"exposures": {"events": [exposure]}, "outcomes": {"events": outcomes}})

@@ -6,33 +6,39 @@ from enum import StrEnum
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from omniforge_graph.domain.analysis import Verdict
+from omniforge_graph.domain.analysis import GuardrailState, Verdict
 from omniforge_graph.domain.bucketing import HashAlgorithm
 from omniforge_graph.domain.change import Subject
 from omniforge_graph.domain.experiment import ExperimentStatus
 from omniforge_graph.domain.metric import Aggregation, Direction, MetricKind
+from omniforge_graph.domain.plan import Correction, Monitoring
 from omniforge_graph.domain.selection import SelectionReason
 from omniforge_graph.errors import ErrorCode
 from omniforge_graph.plugin.offers import OfferKind
 from omniforge_graph.plugin.registry import PluginStatus
+from omniforge_graph.statistics.spending import SpendingKind as SpendingFunction
 
 __all__ = [
     "Aggregation",
+    "Correction",
     "Direction",
     "ErrorCode",
     "ExperimentStatus",
+    "GuardrailState",
     "HashAlgorithm",
     "MetricKind",
+    "Monitoring",
     "OfferKind",
     "PluginStatus",
     "SelectionReason",
+    "SpendingFunction",
     "Subject",
     "Verdict",
 ]
 
 
-def _describe(enum: type[StrEnum], description: str, values: Mapping[StrEnum, str]) -> None:
-    strawberry.enum(enum, description=description)
+def _describe(enum: type[StrEnum], description: str, values: Mapping[StrEnum, str], name: str | None = None) -> None:
+    strawberry.enum(enum, name=name, description=description)
     definition = enum.__strawberry_definition__  # type: ignore[attr-defined]
     assert isinstance(definition, StrawberryEnumDefinition)
     for value in definition.values:
@@ -58,6 +64,8 @@ _describe(
         MetricKind.BINARY: "0 or 1: it happened or not.",
         MetricKind.CONTINUOUS: "Any number: a rating, a cost, a duration, a judge's score.",
         MetricKind.COUNT: "Whole numbers from 0 up.",
+        MetricKind.RATIO: "A sum over units by another one, such as cost per request.",
+        MetricKind.QUANTILE: "A quantile of the units' values, such as the 90th percentile of latency.",
     },
 )
 _describe(
@@ -75,6 +83,7 @@ _describe(
         Aggregation.ANY: "1 if any outcome is 1, else 0.",
         Aggregation.SUM: "The total; 0 for a unit without outcomes.",
         Aggregation.MEAN: "The mean; a unit without outcomes is left out of the metric.",
+        Aggregation.NUMBER: "How many outcomes there were, whatever their values.",
     },
 )
 _describe(
@@ -97,11 +106,49 @@ _describe(
     Verdict,
     "What to do.",
     {
-        Verdict.SHIP: "A treatment is better: promote it.",
-        Verdict.KEEP_CONTROL: "Every treatment is worse: keep the control.",
+        Verdict.SHIP: "A treatment is better on a goal, worse on none, and passes every guardrail: promote it.",
+        Verdict.KEEP_CONTROL: "Every treatment is worse on a goal or fails a guardrail: keep the control.",
         Verdict.CONTINUE: "Too early to tell: let it run.",
-        Verdict.INCONCLUSIVE: "Enough units, and no difference worth the name was found.",
+        Verdict.INCONCLUSIVE: "The planned units have arrived, and nothing was decided.",
         Verdict.INVALID: "The data must not be used for a decision.",
+    },
+)
+_describe(
+    GuardrailState,
+    "Where a treatment stands on a guardrail.",
+    {
+        GuardrailState.PASSED: "Shown to be within the margin.",
+        GuardrailState.FAILED: "Shown to be beyond the margin.",
+        GuardrailState.UNDECIDED: "Neither yet.",
+    },
+)
+_describe(
+    Monitoring,
+    "How often the results may be looked at and acted upon.",
+    {
+        Monitoring.FIXED: "Once, when the planned units have arrived.",
+        Monitoring.GROUP_SEQUENTIAL: "Often, until a planned horizon (Lan and DeMets).",
+        Monitoring.ALWAYS_VALID: "At any time, with no end planned (confidence sequences).",
+    },
+)
+_describe(
+    SpendingFunction,
+    "How the looks of a group sequential plan spend the error rate.",
+    {
+        SpendingFunction.OBRIEN_FLEMING: "Almost nothing early on: the last look is nearly as strict as a single one.",
+        SpendingFunction.POCOCK: "About evenly: early looks decide more easily, the last one less.",
+        SpendingFunction.KIM_DEMETS: "In proportion to a power of the information; the parameter is that power.",
+        SpendingFunction.HWANG_SHIH_DECANI: "Exponentially: the parameter goes from late (-4) to early (1) spending.",
+    },
+    name="SpendingFunction",
+)
+_describe(
+    Correction,
+    "How the p-values of several comparisons are adjusted for their number.",
+    {
+        Correction.HOLM: "Holds the chance of any false finding.",
+        Correction.BENJAMINI_HOCHBERG: "Holds the share of false ones among the findings.",
+        Correction.NONE: "Leaves them as they are.",
     },
 )
 _describe(
@@ -111,6 +158,7 @@ _describe(
         Subject.PROMPT_CREATED: "A prompt was created.",
         Subject.CURRENT_VERSION_SET: "A prompt's current version was set by hand.",
         Subject.EXPERIMENT_CREATED: "An experiment was created.",
+        Subject.ANALYSIS_PLANNED: "A draft was given another analysis plan.",
         Subject.EXPERIMENT_STARTED: "An experiment was started.",
         Subject.EXPERIMENT_STOPPED: "An experiment was paused.",
         Subject.EXPERIMENT_COMPLETED: "An experiment was completed.",

@@ -10,6 +10,7 @@ from omniforge_graph.domain.analysis import AnalysisResult
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.domain.look import Look
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.domain.prompt import Prompt, PromptVersion, nearest
 from omniforge_graph.services.analyses import AnalysisRequest
@@ -34,6 +35,7 @@ class Loaders:
         self.exposure_counts: DataLoader[str, Mapping[str, int] | None] = DataLoader(
             _by_key(repository.exposure_counts)
         )
+        self.looks: DataLoader[str, list[Look] | None] = DataLoader(_by_key(repository.get_looks))
         self.histories: DataLoader[str, list[Change] | None] = DataLoader(_by_key(repository.histories))
         self.prompts_by_key: DataLoader[str, list[Prompt]] = DataLoader(self._load_by_key)
         self.version_counts: DataLoader[str, int | None] = DataLoader(_by_key(repository.count_versions))

@@ -16,11 +16,12 @@ from omniforge_graph.graphql.inputs.experiment import (
     CancelExperimentInput,
     CompleteExperimentInput,
     CreateExperimentInput,
-    DeclareMetricInput,
+    PlanAnalysisInput,
     PromoteVariantInput,
     StartExperimentInput,
     StopExperimentInput,
 )
+from omniforge_graph.graphql.inputs.metric import DeclareMetricInput
 from omniforge_graph.graphql.inputs.nesting import read_object
 from omniforge_graph.graphql.inputs.prompt import CreatePromptInput, CreatePromptVersionInput, SetCurrentVersionInput
 from omniforge_graph.graphql.payloads import (
@@ -30,13 +31,15 @@ from omniforge_graph.graphql.payloads import (
     CreatePromptPayload,
     CreatePromptVersionPayload,
     DeclareMetricPayload,
+    PlanAnalysisPayload,
     PromoteVariantPayload,
     SetCurrentVersionPayload,
     StartExperimentPayload,
     StopExperimentPayload,
 )
 from omniforge_graph.graphql.types.event import RecordPayload
-from omniforge_graph.graphql.types.experiment import Experiment, Metric
+from omniforge_graph.graphql.types.experiment import Experiment
+from omniforge_graph.graphql.types.metric import Metric
 from omniforge_graph.graphql.types.prompt import Prompt, PromptVersion
 
 _what = strawberry.argument(description="What to do.")
@@ -138,6 +141,21 @@ class Mutation:
 
         experiment, errors = await attempt(info, create)
         return CreateExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
+
+    @strawberry.mutation(description="Give a DRAFT another analysis plan. From its start on the plan is locked.")
+    async def plan_analysis(self, info: Info, input: Annotated[PlanAnalysisInput, _what]) -> PlanAnalysisPayload:
+        """Plan the analysis."""
+
+        async def plan() -> domain.PromptExperiment:
+            return await info.context.services.experiments.plan_analysis(
+                input.experiment_id,
+                input.to_plan(),
+                expected_revision=input.expected_revision,
+                caller=info.context.caller,
+            )
+
+        experiment, errors = await attempt(info, plan)
+        return PlanAnalysisPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="DRAFT or PAUSED → RUNNING.")
     async def start_experiment(

@@ -3,7 +3,8 @@
 import strawberry
 
 from omniforge_graph.graphql.errors import UserError
-from omniforge_graph.graphql.types.experiment import Experiment, Metric
+from omniforge_graph.graphql.types.experiment import Experiment
+from omniforge_graph.graphql.types.metric import Metric
 from omniforge_graph.graphql.types.prompt import Prompt, PromptVersion
 
 
@@ -47,6 +48,13 @@ class CreateExperimentPayload(Payload):
     """The experiment that was created, or the errors."""
 
     experiment: Experiment | None = strawberry.field(description="The experiment that was created; null with errors.")
+
+
+@strawberry.type(description="The experiment with its new analysis plan, or the errors.")
+class PlanAnalysisPayload(Payload):
+    """The experiment with its new analysis plan, or the errors."""
+
+    experiment: Experiment | None = strawberry.field(description="The experiment with its new plan; null with errors.")
 
 
 @strawberry.type(description="The experiment that was started, or the errors.")

@@ -13,7 +13,8 @@ from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.inputs.event import PromptSlotInput
 from omniforge_graph.graphql.inputs.experiment import ExperimentFilter
 from omniforge_graph.graphql.inputs.numbers import AnalyzeInput, SampleSizeInput
-from omniforge_graph.graphql.types.experiment import Experiment, Metric
+from omniforge_graph.graphql.types.experiment import Experiment
+from omniforge_graph.graphql.types.metric import Metric
 from omniforge_graph.graphql.types.numbers import NumbersAnalysis, SampleSize
 from omniforge_graph.graphql.types.plugin import Plugin
 from omniforge_graph.graphql.types.prompt import Prompt
@@ -158,7 +159,8 @@ class Query:
     @strawberry.field(description="Every plugin that was found, and what it offers.")
     def plugins(self, info: Info) -> list[Plugin]:
         """List plugins."""
-        return [Plugin.of(plugin) for plugin in info.context.services.registry.plugins]
+        registry = info.context.services.registry
+        return [Plugin.of(plugin, registry.tests) for plugin in registry.plugins]
 
 
 def _track(info: Info, selection: VariantSelection, unit_id: str) -> None:

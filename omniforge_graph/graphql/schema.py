@@ -16,7 +16,14 @@ schema = strawberry.Schema(
     config=StrawberryConfig(auto_camel_case=True),
 )
 
-WEIGHTS = {"Experiment.analysis": 100.0, "Experiment.history": 10.0, "Query.analyze": 100.0}
+WEIGHTS = {
+    "Analysis.density": 300.0,
+    "Experiment.analysis": 100.0,
+    "Experiment.analysisHistory": 100.0,
+    "Experiment.history": 10.0,
+    "Experiment.slices": 200.0,
+    "Query.analyze": 100.0,
+}
 """What these fields cost compared with a plain one: they read many rows, or compute."""
 
 

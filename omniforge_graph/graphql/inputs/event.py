@@ -1,9 +1,11 @@
 """What to select, and what happened."""
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from strawberry import ID
+from strawberry.scalars import JSON
 
 from omniforge_graph.domain.event import ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.selection import PromptSlot
@@ -31,10 +33,16 @@ class ExposureInput:
     experiment_id: ID = strawberry.field(description="The experiment.")
     unit_id: ID = strawberry.field(description="The unit: by default the tenant.")
     occurred_at: datetime | None = strawberry.field(default=None, description="When; now unless given.")
+    attributes: JSON | None = strawberry.field(
+        default=None,
+        description="What to slice by, a JSON object of at most 20 keys with text, numbers or truth values. Those of a "
+        "unit's first exposure count.",
+    )
 
     def to_event(self) -> ExposureEvent:
         """Return the domain's value."""
-        return ExposureEvent(self.experiment_id, self.unit_id, self.occurred_at)
+        attributes: Any = {} if self.attributes is None else self.attributes  # each event is judged by itself
+        return ExposureEvent(self.experiment_id, self.unit_id, self.occurred_at, attributes)
 
 
 @strawberry.input(description="Exposures, at most 5,000.")

@@ -5,9 +5,11 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.plan import DEFAULT_MINIMUM_EFFECT, DEFAULT_STRATEGY, AnalysisPlan
-from omniforge_graph.graphql.enums import Aggregation, Direction, ExperimentStatus, HashAlgorithm, MetricKind
+from omniforge_graph.domain.plan import DEFAULT_STRATEGY, AnalysisPlan
+from omniforge_graph.graphql.enums import ExperimentStatus, HashAlgorithm
+from omniforge_graph.graphql.inputs.metric import MetricInput
 from omniforge_graph.graphql.inputs.nesting import read_object, under
+from omniforge_graph.graphql.inputs.plan import AnalysisInput
 from omniforge_graph.services.drafting import AllocationDraft, VariantDraft
 from omniforge_graph.services.repository import ExperimentFilter as DomainFilter
 
@@ -26,33 +28,6 @@ class VariantInput:
         return VariantDraft(self.name, self.prompt_version_id, self.traffic_percentage, self.is_control)
 
 
-@strawberry.input(description="A metric to declare.")
-class MetricInput:
-    """A metric to declare."""
-
-    key: str = strawberry.field(description="Letters, digits and . _ : / -.")
-    kind: MetricKind = strawberry.field(description="What its values are.")
-    direction: Direction = strawberry.field(
-        default=Direction.HIGHER_IS_BETTER, description="Whether a larger value is good news."
-    )
-    aggregation: Aggregation | None = strawberry.field(
-        default=None,
-        description="How a unit's outcomes become one: ANY for BINARY, else SUM unless MEAN is given.",
-    )
-    description: str | None = strawberry.field(default=None, description="What it measures, for people.")
-
-    def to_metric(self) -> Metric:
-        """Return the domain's value; raises `ValidationError`."""
-        return Metric(self.key, self.kind, self.direction, self.aggregation, self.description or "")
-
-
-@strawberry.input(description="A metric to declare on its own.")
-class DeclareMetricInput(MetricInput):
-    """A metric to declare on its own."""
-
-    tenant_id: ID | None = strawberry.field(default=None, description="Its tenant; without one all tenants share it.")
-
-
 @strawberry.input(description="How traffic shall be split.")
 class AllocationInput:
     """How traffic shall be split."""
@@ -69,33 +44,6 @@ class AllocationInput:
     def to_draft(self) -> AllocationDraft:
         """Return the domain's value; raises `ValidationError`."""
         return AllocationDraft(self.strategy, read_object(self.options, "options"), self.hash_algorithm, self.seed)
-
-
-@strawberry.input(description="How the results shall be judged.")
-class AnalysisInput:
-    """How the results shall be judged."""
-
-    test: str | None = strawberry.field(
-        default=None, description="A statistical test; chosen by the metric unless given."
-    )
-    options: JSON | None = strawberry.field(default=None, description="The test's options, a JSON object.")
-    confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
-    power: float = strawberry.field(default=0.8, description="The chance to detect the minimum effect, 0 to 1.")
-    minimum_effect: float = strawberry.field(
-        default=DEFAULT_MINIMUM_EFFECT, description="The smallest difference worth detecting; 0.2 is 20 %."
-    )
-    relative: bool = strawberry.field(default=True, description="Whether the minimum effect is relative.")
-
-    def to_plan(self) -> AnalysisPlan:
-        """Return the domain's value; raises `ValidationError`."""
-        return AnalysisPlan(
-            test=self.test,
-            options=read_object(self.options, "options"),
-            confidence_level=self.confidence_level,
-            power=self.power,
-            minimum_effect=self.minimum_effect,
-            relative=self.relative,
-        )
 
 
 @strawberry.input(description="An experiment to create.")
@@ -130,6 +78,20 @@ class CreateExperimentInput:
         """Return the analysis plan; raises `ValidationError` with the way to the field at fault."""
         with under("analysis"):
             return self.analysis.to_plan() if self.analysis is not None else None
+
+
+@strawberry.input(description="A new analysis plan for a draft.")
+class PlanAnalysisInput:
+    """A new analysis plan for a draft."""
+
+    experiment_id: ID = strawberry.field(description="The experiment, a DRAFT.")
+    analysis: AnalysisInput = strawberry.field(description="The whole plan: what is left out takes its default.")
+    expected_revision: int | None = strawberry.field(default=None, description="Refuse if it has another revision.")
+
+    def to_plan(self) -> AnalysisPlan:
+        """Return the analysis plan; raises `ValidationError` with the way to the field at fault."""
+        with under("analysis"):
+            return self.analysis.to_plan()
 
 
 @strawberry.input(description="An experiment to start.")

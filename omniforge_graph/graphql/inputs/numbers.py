@@ -6,11 +6,13 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
 from omniforge_graph.errors import ValidationError
-from omniforge_graph.graphql.enums import Direction, MetricKind
-from omniforge_graph.graphql.inputs.experiment import AnalysisInput
-from omniforge_graph.services.samples import Arm, read_variants
+from omniforge_graph.graphql.enums import Direction, MetricKind, Monitoring
+from omniforge_graph.graphql.inputs.plan import JudgementInput
+from omniforge_graph.services.arms import Arm
+from omniforge_graph.services.samples import read_variants
 from omniforge_graph.statistics.samples import SampleStatistics
 
 
@@ -27,7 +29,7 @@ class AnalyzeVariantInput:
 
 
 @strawberry.input(description="Numbers to analyse. Nothing is stored.")
-class AnalyzeInput(AnalysisInput):
+class AnalyzeInput(JudgementInput):
     """Numbers to analyse."""
 
     kind: MetricKind = strawberry.field(description="What the values are.")
@@ -35,10 +37,20 @@ class AnalyzeInput(AnalysisInput):
     direction: Direction = strawberry.field(
         default=Direction.HIGHER_IS_BETTER, description="Whether a larger value is good news."
     )
+    quantile: float | None = strawberry.field(
+        default=None, description="For a QUANTILE: which one. The means are the quantiles then."
+    )
+    monitoring: Monitoring = strawberry.field(
+        default=Monitoring.FIXED, description="How often the numbers are looked at; this is taken for the first look."
+    )
 
     def to_metric(self) -> Metric:
-        """Return the metric that the numbers are of."""
-        return Metric("value", self.kind, self.direction)
+        """Return the metric that the numbers are of; raises `ValidationError`."""
+        return Metric("value", self.kind, self.direction, quantile=self.quantile)
+
+    def to_plan(self) -> AnalysisPlan:
+        """Return how to judge them; raises `ValidationError`."""
+        return AnalysisPlan(**self._shared(), monitoring=self.monitoring)
 
     def to_samples(self) -> tuple[tuple[Arm, ...], SampleStatistics]:
         """Return the variants and their statistics; raises `ValidationError`."""

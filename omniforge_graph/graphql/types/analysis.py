@@ -1,216 +1,184 @@
-"""What an analysis says."""
+"""What an analysis of an experiment says, as a whole and slice by slice."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
 from omniforge_graph.domain import analysis as domain
-from omniforge_graph.domain import metric as metrics
-from omniforge_graph.graphql.enums import Verdict
-from omniforge_graph.statistics import sample_ratio
-
-if TYPE_CHECKING:
-    from omniforge_graph.graphql.types.experiment import Metric, Variant
-
-LazyMetric = Annotated["Metric", strawberry.lazy("omniforge_graph.graphql.types.experiment")]
-LazyVariant = Annotated["Variant", strawberry.lazy("omniforge_graph.graphql.types.experiment")]
-
-
-@strawberry.type(description="A difference, treatment minus control, with its interval.")
-class Effect:
-    """A difference with its interval."""
-
-    estimate: float | None = strawberry.field(description="The difference; null if it cannot be computed.")
-    lower: float | None = strawberry.field(description="The interval's lower end; null if unbounded or unknown.")
-    upper: float | None = strawberry.field(description="The interval's upper end; null if unbounded or unknown.")
-
-    @classmethod
-    def of(cls, effect: domain.Effect) -> "Effect":
-        """Build it from the domain's value."""
-        return cls(estimate=effect.estimate, lower=effect.lower, upper=effect.upper)
+from omniforge_graph.domain.experiment import PromptExperiment
+from omniforge_graph.graphql.context import Info
+from omniforge_graph.graphql.enums import GuardrailState
+from omniforge_graph.graphql.types.comparison import Comparison, Notice, SampleRatio, VariantStatistics
+from omniforge_graph.graphql.types.conclusion import Conclusion
+from omniforge_graph.graphql.types.metric import Metric
+from omniforge_graph.graphql.types.plan import AnalysisPlan
+from omniforge_graph.graphql.types.variant import Variant
+from omniforge_graph.services.analyses import AnalysisRequest
 
 
-@strawberry.type(description="Something a reader of the numbers should know.")
-class Notice:
-    """Something a reader of the numbers should know."""
+@strawberry.type(description="Whether a treatment is shown not to be worse than the control by a margin or more.")
+class GuardrailResult:
+    """Whether a treatment passes a guardrail."""
 
-    code: str = strawberry.field(description="A stable code.")
-    message: str = strawberry.field(description="One sentence for people.")
-
-    @classmethod
-    def of(cls, notice: domain.Notice) -> "Notice":
-        """Build it from the domain's value."""
-        return cls(code=notice.code, message=notice.message)
-
-
-@strawberry.type(description="What to do, in one sentence, and why.")
-class Recommendation:
-    """What to do."""
-
-    verdict: Verdict = strawberry.field(description="The verdict.")
-    summary: str = strawberry.field(description="One sentence for people.")
-    reasons: list[str] = strawberry.field(description="What the verdict rests on.")
-
-    @classmethod
-    def of(cls, recommendation: domain.Recommendation) -> "Recommendation":
-        """Build it from the domain's value."""
-        return cls(
-            verdict=recommendation.verdict,
-            summary=recommendation.summary,
-            reasons=list(recommendation.reasons),
-        )
-
-
-@strawberry.type(
-    description="Whether units arrived in the planned proportions; a mismatch means that something is broken."
-)
-class SampleRatio:
-    """Whether units arrived in the planned proportions."""
-
-    p_value: float | None = strawberry.field(description="Chi-square p-value; null while there are too few units.")
-    mismatch: bool = strawberry.field(description="Whether the proportions are off beyond chance (p < 0.001).")
-    observed: list[int] = strawberry.field(description="Exposed units per variant.")
-    expected: list[float] = strawberry.field(description="Units per variant that the shares would give.")
-
-    @classmethod
-    def of(cls, ratio: sample_ratio.SampleRatio) -> "SampleRatio":
-        """Build it from the domain's value."""
-        return cls(
-            p_value=ratio.p_value,
-            mismatch=ratio.mismatch,
-            observed=list(ratio.observed),
-            expected=list(ratio.expected),
-        )
-
-
-@strawberry.type(description="What one variant's units look like.")
-class VariantStatistics:
-    """What one variant's units look like."""
-
-    variant: LazyVariant = strawberry.field(description="The variant.")
-    units: int = strawberry.field(description="Units in the analysis.")
-    mean: float | None = strawberry.field(description="The mean over units; null without units.")
-    standard_deviation: float | None = strawberry.field(description="The spread of the units; null below two units.")
-    standard_error: float | None = strawberry.field(description="The uncertainty of the mean; null below two units.")
-    conversion_rate: float | None = strawberry.field(description="The share that converted, 0 to 1; BINARY only.")
-    conversions: int | None = strawberry.field(description="The units that converted; BINARY only.")
-
-
-@strawberry.interface(description="A treatment's difference from the control, and the evidence for it.")
-class Difference:
-    """A treatment's difference from the control, and the evidence for it."""
-
-    absolute_effect: Effect = strawberry.field(description="In the metric's unit.")
-    relative_effect: Effect = strawberry.field(description="As a share of the control's mean: 0.1 is 10 % more.")
-    p_value: float | None = strawberry.field(description="The chance of data this extreme without any effect.")
-    log10_p_value: float | None = strawberry.field(description="The p-value's logarithm, where it is too small itself.")
-    adjusted_p_value: float | None = strawberry.field(description="Adjusted for several comparisons (Holm).")
-    probability_better: float | None = strawberry.field(
-        description="The chance that the treatment is better (Bayesian)."
+    metric: Metric = strawberry.field(description="The metric that must not get worse.")
+    treatment: Variant = strawberry.field(description="The treatment.")
+    margin: float | None = strawberry.field(description="How much worse is too much, in the metric's unit.")
+    estimate: float | None = strawberry.field(description="The difference, treatment minus control.")
+    bound: float | None = strawberry.field(description="The worst difference that the data are compatible with.")
+    p_value: float | None = strawberry.field(
+        description="The chance of data this good if the treatment were worse by the margin; holds at any look."
     )
-    expected_loss: float | None = strawberry.field(description="What shipping it would cost on average if it is worse.")
-    is_significant: bool = strawberry.field(description="Whether the difference is beyond chance.")
-
-    @staticmethod
-    def fields_of(comparison: domain.Comparison) -> dict[str, Any]:
-        """Return these fields of the domain's value."""
-        return {
-            "absolute_effect": Effect.of(comparison.absolute_effect),
-            "relative_effect": Effect.of(comparison.relative_effect),
-            "p_value": comparison.p_value,
-            "log10_p_value": comparison.log10_p_value,
-            "adjusted_p_value": comparison.adjusted_p_value,
-            "probability_better": comparison.probability_better,
-            "expected_loss": comparison.expected_loss,
-            "is_significant": comparison.is_significant,
-        }
+    state: GuardrailState = strawberry.field(description="Where it stands.")
 
 
-@strawberry.type(description="One treatment against the control on one metric.")
-class Comparison(Difference):
-    """One treatment against the control."""
+@strawberry.type(description="A point of a curve.")
+class DensityPoint:
+    """A point of a curve."""
 
-    treatment: LazyVariant = strawberry.field(description="The treatment.")
-    control: LazyVariant = strawberry.field(description="The control.")
+    effect: float = strawberry.field(description="The effect, treatment minus control, in the metric's unit.")
+    density: float = strawberry.field(description="How probable effects next to this one are, per unit of effect.")
 
 
-@strawberry.interface(description="What an analysis concludes.")
-class Conclusion:
-    """What an analysis concludes."""
+@strawberry.type(description="The posterior density of a treatment's effect, to be drawn.")
+class EffectDensity:
+    """The posterior density of a treatment's effect."""
 
-    test: str = strawberry.field(description="The statistical test.")
-    confidence_level: float = strawberry.field(description="How sure the intervals and the verdict are, 0 to 1.")
-    is_significant: bool = strawberry.field(description="Whether any comparison is significant.")
-    sample_size_sufficient: bool = strawberry.field(
-        description="Whether every variant has the units the plan requires."
+    treatment: Variant = strawberry.field(description="The treatment.")
+    points: list[DensityPoint] = strawberry.field(
+        description="About a hundred points over the range that holds nearly all of it; none without units."
     )
-    required_units: int | None = strawberry.field(description="Units per variant the plan requires, if it can be told.")
-    recommendation: Recommendation = strawberry.field(description="What to do.")
-    omnibus_p_value: float | None = strawberry.field(description="Over all variants at once, where the test has it.")
-    notices: list[Notice] = strawberry.field(description="What a reader of the numbers should know.")
-
-    @staticmethod
-    def fields_of(result: domain.AnalysisResult) -> dict[str, Any]:
-        """Return these fields of the domain's value."""
-        return {
-            "test": result.test,
-            "confidence_level": result.confidence_level,
-            "is_significant": result.is_significant,
-            "sample_size_sufficient": result.sample_size_sufficient,
-            "required_units": result.required_units,
-            "recommendation": Recommendation.of(result.recommendation),
-            "omnibus_p_value": result.omnibus_p_value,
-            "notices": [Notice.of(notice) for notice in result.notices],
-        }
 
 
 @strawberry.type(description="The analysis of one metric of an experiment.")
 class Analysis(Conclusion):
     """The analysis of one metric of an experiment."""
 
-    metric: LazyMetric = strawberry.field(description="The metric.")
+    metric: Metric = strawberry.field(description="The metric.")
+    plan: AnalysisPlan = strawberry.field(description="The plan it was judged by.")
     computed_at: datetime = strawberry.field(description="When it was computed.")
-    winner: LazyVariant | None = strawberry.field(
+    winner: Variant | None = strawberry.field(
         description="The best variant; never named from an insufficient or mismatched sample."
     )
     sample_ratio: SampleRatio = strawberry.field(description="Whether units arrived in the planned proportions.")
     variant_stats: list[VariantStatistics] = strawberry.field(description="Per variant, in the experiment's order.")
     comparisons: list[Comparison] = strawberry.field(description="Each treatment against the control.")
+    guardrails: list[GuardrailResult] = strawberry.field(
+        description="Each guardrail of the plan for each treatment, in the analysis of a metric that decides."
+    )
+    variance_reduction: float | None = strawberry.field(
+        description="The share of the variance that covariates removed, 0 to 1; null for a metric without covariates."
+    )
+    request: strawberry.Private[AnalysisRequest]
+    variants: strawberry.Private[Mapping[str, Variant]]
+
+    @strawberry.field(
+        description="The posterior density of each treatment's effect, drawn from the data of the moment; null for a "
+        "test without a posterior."
+    )
+    async def density(self, info: Info) -> list[EffectDensity] | None:
+        """Draw the densities."""
+        drawn = await info.context.services.analyses.density(self.request)
+        if drawn is None:
+            return None
+        treatments = [each for each in self.variants.values() if not each.is_control]
+        return [
+            EffectDensity(
+                treatment=treatment,
+                points=[
+                    DensityPoint(effect=effect, density=density)
+                    for effect, density in zip(effects, densities, strict=True)
+                    if math.isfinite(effect) and math.isfinite(density)
+                ],
+            )
+            for treatment, effects, densities in zip(
+                treatments, drawn.values.tolist(), drawn.densities.tolist(), strict=True
+            )
+        ]
 
     @classmethod
-    def of(cls, result: domain.AnalysisResult, metric: metrics.Metric, variants: "Sequence[Variant]") -> "Analysis":
-        """Build it from the domain's value and the variants it speaks of."""
-        from omniforge_graph.graphql.types.experiment import Metric  # noqa: PLC0415 - the two modules are mutual
-
+    def of(cls, result: domain.AnalysisResult, request: AnalysisRequest, variants: Mapping[str, Variant]) -> "Analysis":
+        """Build it from the domain's value, what was asked and the experiment's variants by id."""
+        experiment = request.experiment
         assert result.computed_at is not None
         assert result.sample_ratio is not None
-        by_id: dict[str, Variant] = {variant.id: variant for variant in variants}
         return cls(
-            metric=Metric.of(metric),
+            metric=Metric.of(experiment.metric(result.metric)),
+            plan=AnalysisPlan.of(experiment.analysis),
             computed_at=result.computed_at,
-            winner=by_id[result.winner] if result.winner is not None else None,
+            winner=variants[result.winner] if result.winner is not None else None,
             sample_ratio=SampleRatio.of(result.sample_ratio),
-            variant_stats=[
-                VariantStatistics(
-                    variant=by_id[stats.variant_id],
-                    units=stats.units,
-                    mean=stats.mean,
-                    standard_deviation=stats.standard_deviation,
-                    standard_error=stats.standard_error,
-                    conversion_rate=stats.conversion_rate,
-                    conversions=stats.conversions,
+            variant_stats=[VariantStatistics.of(each, variants) for each in result.variant_stats.values()],
+            comparisons=[Comparison.of(each, variants) for each in result.comparisons],
+            guardrails=[
+                GuardrailResult(
+                    metric=Metric.of(experiment.metric(each.metric)),
+                    treatment=variants[each.treatment_id],
+                    margin=each.margin,
+                    estimate=each.estimate,
+                    bound=each.bound,
+                    p_value=each.p_value,
+                    state=each.state,
                 )
-                for stats in result.variant_stats.values()
+                for each in result.guardrails
             ],
-            comparisons=[
-                Comparison(
-                    treatment=by_id[each.treatment_id],
-                    control=by_id[each.control_id],
-                    **Difference.fields_of(each),
-                )
-                for each in result.comparisons
-            ],
+            variance_reduction=result.variance_reduction,
+            request=request,
+            variants=variants,
             **Conclusion.fields_of(result),
+        )
+
+
+@strawberry.type(description="The units whose exposure carries one value of a dimension.")
+class Slice:
+    """One value of a dimension."""
+
+    value: str = strawberry.field(
+        description="The value; (none) for the units without the attribute, (other) for those with any rarer value."
+    )
+    units: int = strawberry.field(description="Exposed units.")
+    variant_stats: list[VariantStatistics] = strawberry.field(description="Per variant, in the experiment's order.")
+    comparisons: list[Comparison] = strawberry.field(description="Each treatment against the control, in this slice.")
+    sample_ratio: SampleRatio | None = strawberry.field(
+        description="Whether its units arrived in the planned proportions, at a level that allows for the slices."
+    )
+
+
+@strawberry.type(
+    description="An experiment by the values of an attribute of its exposures. Adjusted p-values hold for all slices "
+    "and treatments together. Slices decide nothing: they show where to look next."
+)
+class SliceAnalysis:
+    """An experiment by the values of an attribute."""
+
+    dimension: str = strawberry.field(description="The attribute.")
+    metric: Metric = strawberry.field(description="The metric.")
+    test: str = strawberry.field(description="The statistical test.")
+    computed_at: datetime = strawberry.field(description="When it was computed.")
+    slices: list[Slice] = strawberry.field(description="From the most units to the fewest.")
+    notices: list[Notice] = strawberry.field(description="What a reader of the numbers should know.")
+
+    @classmethod
+    def of(
+        cls, found: domain.SliceAnalysis, experiment: PromptExperiment, variants: Mapping[str, Variant]
+    ) -> "SliceAnalysis":
+        """Build it from the domain's value, the experiment and its variants by id."""
+        assert found.computed_at is not None
+        return cls(
+            dimension=found.dimension,
+            metric=Metric.of(experiment.metric(found.metric)),
+            test=found.test,
+            computed_at=found.computed_at,
+            slices=[
+                Slice(
+                    value=each.value,
+                    units=each.units,
+                    variant_stats=[VariantStatistics.of(stats, variants) for stats in each.variant_stats],
+                    comparisons=[Comparison.of(comparison, variants) for comparison in each.comparisons],
+                    sample_ratio=SampleRatio.of(each.sample_ratio) if each.sample_ratio is not None else None,
+                )
+                for each in found.slices
+            ],
+            notices=Notice.all_of(found.notices),
         )

@@ -1,4 +1,4 @@
-"""Experiments, their variants, plans and history."""
+"""Experiments and their history."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,121 +9,18 @@ from strawberry.scalars import JSON
 
 from omniforge_graph.domain import change as changes
 from omniforge_graph.domain import experiment as domain
-from omniforge_graph.domain import metric as metrics
-from omniforge_graph.domain import plan as plans
 from omniforge_graph.graphql.context import Info
-from omniforge_graph.graphql.enums import (
-    Aggregation,
-    Direction,
-    ExperimentStatus,
-    HashAlgorithm,
-    MetricKind,
-    Subject,
-)
-from omniforge_graph.graphql.types.analysis import Analysis
-from omniforge_graph.graphql.types.prompt import Prompt, PromptVersion
+from omniforge_graph.graphql.enums import ExperimentStatus, Subject
+from omniforge_graph.graphql.types.analysis import Analysis, SliceAnalysis
+from omniforge_graph.graphql.types.look import AnalysisLook
+from omniforge_graph.graphql.types.metric import Metric
+from omniforge_graph.graphql.types.plan import Allocation, AnalysisPlan
+from omniforge_graph.graphql.types.prompt import Prompt
+from omniforge_graph.graphql.types.variant import Variant
 from omniforge_graph.services.analyses import AnalysisRequest
 
-
-@strawberry.type(description="What is measured for a unit, and which direction is better.")
-class Metric:
-    """What is measured for a unit, and which direction is better."""
-
-    key: str = strawberry.field(description="Its key.")
-    kind: MetricKind = strawberry.field(description="What its values are.")
-    direction: Direction = strawberry.field(description="Whether a larger value is good news.")
-    aggregation: Aggregation = strawberry.field(description="How a unit's outcomes become its single value.")
-    description: str = strawberry.field(description="What it measures, for people.")
-
-    @classmethod
-    def of(cls, metric: metrics.Metric) -> "Metric":
-        """Build it from the domain's value."""
-        assert metric.aggregation is not None
-        return cls(
-            key=metric.key,
-            kind=metric.kind,
-            direction=metric.direction,
-            aggregation=metric.aggregation,
-            description=metric.description,
-        )
-
-
-@strawberry.type(description="A named arm of an experiment: a prompt version and its share of the traffic.")
-class Variant:
-    """A named arm of an experiment."""
-
-    id: ID = strawberry.field(description="Its id.")
-    name: str = strawberry.field(description="Its name, unique within the experiment.")
-    traffic_percentage: float = strawberry.field(description="Its share of the traffic, 0 to 100, in steps of 0.01.")
-    is_control: bool = strawberry.field(description="Whether the other variants are compared with this one.")
-    experiment_id: strawberry.Private[str]
-    version_id: strawberry.Private[str]
-
-    @strawberry.field(description="The version it serves.")
-    async def prompt_version(self, info: Info) -> PromptVersion:
-        """Load the version."""
-        version = await info.context.loaders.versions.load(self.version_id)
-        assert version is not None
-        return PromptVersion.of(version)
-
-    @strawberry.field(description="How many units were exposed to it.")
-    async def exposure_count(self, info: Info) -> int:
-        """Load the counts of the experiment."""
-        counts = await info.context.loaders.exposure_counts.load(self.experiment_id)
-        return (counts or {}).get(self.id, 0)
-
-    @classmethod
-    def of(cls, variant: domain.Variant, experiment_id: str) -> "Variant":
-        """Build it from the domain's value."""
-        return cls(
-            id=ID(variant.id),
-            name=variant.name,
-            traffic_percentage=variant.traffic_percentage,
-            is_control=variant.is_control,
-            experiment_id=experiment_id,
-            version_id=variant.prompt_version_id,
-        )
-
-
-@strawberry.type(description="How traffic is split. Fixed with the experiment, never implied by the code.")
-class Allocation:
-    """How traffic is split."""
-
-    strategy: str = strawberry.field(description="The allocation strategy.")
-    options: JSON = strawberry.field(description="The strategy's options.")
-    hash_algorithm: HashAlgorithm = strawberry.field(description="The hash that places units.")
-    seed: str = strawberry.field(description="The seed of the hash.")
-
-    @classmethod
-    def of(cls, plan: plans.AllocationPlan) -> "Allocation":
-        """Build it from the domain's value."""
-        return cls(
-            strategy=plan.strategy, options=JSON(plan.options), hash_algorithm=plan.hash_algorithm, seed=plan.seed
-        )
-
-
-@strawberry.type(description="How the results will be judged.")
-class AnalysisPlan:
-    """How the results will be judged."""
-
-    test: str | None = strawberry.field(description="The statistical test; null lets the plugins choose.")
-    options: JSON = strawberry.field(description="The test's options.")
-    confidence_level: float = strawberry.field(description="How sure to be, 0.5 to 1.")
-    power: float = strawberry.field(description="The chance to detect the minimum effect if it exists, 0 to 1.")
-    minimum_effect: float = strawberry.field(description="The smallest difference worth detecting.")
-    relative: bool = strawberry.field(description="Whether the minimum effect is relative to the control's mean.")
-
-    @classmethod
-    def of(cls, plan: plans.AnalysisPlan) -> "AnalysisPlan":
-        """Build it from the domain's value."""
-        return cls(
-            test=plan.test,
-            options=JSON(plan.options),
-            confidence_level=plan.confidence_level,
-            power=plan.power,
-            minimum_effect=plan.minimum_effect,
-            relative=plan.relative,
-        )
+MetricKey = Annotated[str | None, strawberry.argument(description="A metric's key; the success metric unless given.")]
+TestName = Annotated[str | None, strawberry.argument(description="A statistical test; the plan's unless given.")]
 
 
 @strawberry.type(description="An entry of the audit trail.")
@@ -182,26 +79,46 @@ class Experiment:
         assert prompt is not None
         return Prompt.of(prompt)
 
-    @strawberry.field(description="What the data show so far.")
-    async def analysis(
+    @strawberry.field(
+        description="What the data show so far. Asking for a metric that decides, by the plan's test, is a look."
+    )
+    async def analysis(self, info: Info, metric: MetricKey = None, test: TestName = None) -> Analysis | None:
+        """Analyse the experiment."""
+        request = AnalysisRequest(self.entity, metric, test)
+        return Analysis.of(await info.context.loaders.analyses.load(request), request, self._variants)
+
+    @strawberry.field(description="The looks that counted, the first one first: the path of the estimates over time.")
+    async def analysis_history(
         self,
         info: Info,
-        metric: Annotated[
-            str | None, strawberry.argument(description="A metric's key; the success metric unless given.")
-        ] = None,
-        test: Annotated[
-            str | None, strawberry.argument(description="A statistical test; the plan's unless given.")
-        ] = None,
-    ) -> Analysis | None:
-        """Analyse the experiment."""
-        result = await info.context.loaders.analyses.load(AnalysisRequest(self.entity, metric, test))
-        return Analysis.of(result, self.entity.metric(result.metric), self.variants)
+        metric: Annotated[str | None, strawberry.argument(description="Only the effects on this metric.")] = None,
+    ) -> list[AnalysisLook]:
+        """Read the looks."""
+        looks = await info.context.loaders.looks.load(self.id)
+        only = self.entity.metric(metric).key if metric is not None else None
+        return [AnalysisLook.of(look, self.entity, self._variants, only) for look in looks or ()]
+
+    @strawberry.field(description="What the data show for each value of an attribute of the exposures.")
+    async def slices(
+        self,
+        info: Info,
+        dimension: Annotated[str, strawberry.argument(description="The attribute, such as plan or language.")],
+        metric: MetricKey = None,
+        test: TestName = None,
+    ) -> SliceAnalysis | None:
+        """Analyse the experiment slice by slice."""
+        found = await info.context.services.analyses.slices(self.entity, dimension, metric=metric, test=test)
+        return SliceAnalysis.of(found, self.entity, self._variants)
 
     @strawberry.field(description="Everything that was done to it, the oldest first.")
     async def history(self, info: Info) -> list[HistoryEntry]:
         """Read the audit trail."""
         trail = await info.context.loaders.histories.load(self.id)
         return [HistoryEntry.of(change) for change in trail or ()]
+
+    @property
+    def _variants(self) -> dict[str, Variant]:
+        return {variant.id: variant for variant in self.variants}
 
     @classmethod
     def of(cls, experiment: domain.PromptExperiment) -> "Experiment":

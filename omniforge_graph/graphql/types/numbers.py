@@ -6,7 +6,8 @@ import strawberry
 
 from omniforge_graph.domain import analysis as domain
 from omniforge_graph.domain.sample_size import SampleSizePlan
-from omniforge_graph.graphql.types.analysis import Conclusion, Difference
+from omniforge_graph.graphql.types.comparison import Difference
+from omniforge_graph.graphql.types.conclusion import Conclusion
 
 
 @strawberry.type(description="What one variant's numbers look like.")
@@ -18,6 +19,9 @@ class NumbersVariant:
     mean: float | None = strawberry.field(description="The mean over units; null without units.")
     standard_deviation: float | None = strawberry.field(description="The spread of the units; null below two units.")
     conversion_rate: float | None = strawberry.field(description="The share that converted, 0 to 1; BINARY only.")
+    probability_best: float | None = strawberry.field(
+        description="The chance to be the best of all variants (Bayesian); null where the test does not tell."
+    )
 
 
 @strawberry.type(description="One treatment against the control, by name.")
@@ -48,6 +52,7 @@ class NumbersAnalysis(Conclusion):
                     mean=stats.mean,
                     standard_deviation=stats.standard_deviation,
                     conversion_rate=stats.conversion_rate,
+                    probability_best=stats.probability_best,
                 )
                 for stats in result.variant_stats.values()
             ],
