@@ -13,6 +13,7 @@ from omniforge_graph.statistics.beta import Beta
 from omniforge_graph.statistics.quadrature import DEPTHS, Tables, in_blocks, panels, tabulate
 from omniforge_graph.statistics.samples import FloatArray
 
+_FARTHEST, _SHARPEST = 100.0, 1e-9
 _PER_CUTS = 11 * 10  # nodes that each set of cuts brings
 
 
@@ -97,7 +98,9 @@ def _best_betas(a: FloatArray, b: FloatArray) -> tuple[FloatArray, ...]:
 
 def _best_normals(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, ...]:
     centre, scale = mean.max(axis=-1, keepdims=True), deviation.max(axis=-1, keepdims=True)
-    place, width = (mean - centre) / scale, deviation / scale
+    # Farther behind or sharper than this, nothing changes but the loss, which grows with the distance.
+    gap, width = (mean - centre) / scale, np.maximum(deviation / scale, _SHARPEST)
+    place = np.maximum(gap, -_FARTHEST)
     top = np.argmax(place, axis=-1)[:, None]
     own, best = width**-2, np.take_along_axis(width**-2, top, -1)
     between, narrow = (place * own + np.take_along_axis(place, top, -1) * best) / (own + best), (own + best) ** -0.5
@@ -112,7 +115,7 @@ def _best_normals(mean: FloatArray, deviation: FloatArray) -> tuple[FloatArray, 
     nodes, weight = panels(np.sort(cuts, axis=-1))
     tables = tabulate(-(((nodes[:, None] - place[..., None]) / width[..., None]) ** 2) / 2, weight[:, None])
     probability, loss = _best(tables, weight)
-    return probability, loss * scale
+    return probability, (loss + (place - gap)) * scale
 
 
 def _tabulate_betas(variants: Beta, overlaps: Beta) -> tuple[Tables, FloatArray]:

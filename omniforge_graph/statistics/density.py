@@ -13,7 +13,8 @@ from omniforge_graph.statistics.samples import FloatArray
 POINTS = 96
 """Points of a curve by default."""
 _SHOWN = 0.9998  # of the probability lies within the grid
-_DEPTH, _NODES = 6.5, 64
+_DEPTH = 6.5
+_SMOOTH, _NODES, _MORE_NODES = 10.0, 64, 384  # densities that do not end in nothing need more nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def _middles(low: FloatArray, high: FloatArray, points: int) -> FloatArray:
 def _below(own: Beta, other: Beta, shifts: FloatArray) -> FloatArray:
     """Return P(other - own <= shift) for shifts on the last axis."""
     ends = own.cuts(np.array([0.0, _DEPTH]))
-    logit = ends[..., :1] + (ends[..., 2:] - ends[..., :1]) * np.linspace(0, 1, _NODES)
+    smooth = min(float(np.min(each)) for each in (own.a, own.b, other.a, other.b)) > _SMOOTH
+    logit = ends[..., :1] + (ends[..., 2:] - ends[..., :1]) * np.linspace(0, 1, _NODES if smooth else _MORE_NODES)
     mass = np.exp(own.log_density(logit))
     mass /= mass.sum(axis=-1, keepdims=True)
     apart = scipy.special.expit(logit)[..., None, :] + shifts[..., None]

@@ -111,7 +111,7 @@ def exact_where(
     if not np.any(mask):
         return approximate
     before, after = (
-        SampleStatistics(*(np.broadcast_to(each, mask.shape)[mask] for each in (s.units, s.mean, s.variance)))
+        SampleStatistics.of_rates(*(np.broadcast_to(each, mask.shape)[mask] for each in (s.conversions, s.units)))
         for s in (control, treatment)
     )
     p_value, log10_p_value = (each.copy() for each in approximate)

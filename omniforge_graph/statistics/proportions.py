@@ -103,11 +103,11 @@ def small_expected_counts(samples: SampleStatistics) -> BoolArray:
 def pairs_with_control(samples: SampleStatistics, control: int) -> SampleStatistics:
     """Return one two-variant sample, control first, for each treatment: shape (*slices, treatments, 2)."""
     alone, treatments = samples.split(control)
-    stacked = (
+    units, mean, variance = (
         np.stack(np.broadcast_arrays(getattr(alone, name), getattr(treatments, name)), axis=-1)
         for name in ("units", "mean", "variance")
     )
-    return SampleStatistics(*stacked)
+    return SampleStatistics(units, mean, variance)
 
 
 def _overall_rate(samples: SampleStatistics) -> FloatArray:

@@ -11,6 +11,7 @@ from omniforge_graph.plugin import (
     BoolArray,
     ComparisonArrays,
     ComparisonDesign,
+    Density,
     Flag,
     FloatArray,
     MetricKind,
@@ -21,10 +22,13 @@ from omniforge_graph.plugin import (
     best_of_betas,
     best_of_effects,
     best_of_normals,
+    beta_difference_density,
     beta_difference_interval,
     beta_ratio_interval,
     compare_betas,
     hookimpl,
+    normal_density,
+    normal_quantile,
     posterior_effect,
 )
 
@@ -85,17 +89,37 @@ class BayesianTest(StatisticalTest):
             return _compare_rates(samples, design, options)
         return _compare_means(samples, design, options)
 
+    def posterior_density(
+        self, samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions
+    ) -> Density:
+        """Return the posterior density of each effect; see `StatisticalTest.posterior_density`."""
+        if design.metric.kind is MetricKind.BINARY:
+            before, after, empty = _rates(samples, design, options)
+            found = beta_difference_density(before, after)
+            return Density(*(np.where(empty[..., None], np.nan, each) for each in (found.values, found.densities)))
+        found_means = _compare_means(samples, design, options)
+        half = (found_means.upper - found_means.lower) / 2
+        return normal_density(NormalEffect(found_means.estimate, half / normal_quantile(design.confidence_level)))
+
+
+def _rates(
+    samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions
+) -> tuple[Beta, Beta, BoolArray]:
+    """Return the posteriors of the control's rate and of the treatments', and which pairs have an empty side."""
+    control, treatments = samples.split(design.control)
+    before, after = (
+        Beta(options.prior_alpha + each.conversions, options.prior_beta + each.units - each.conversions)
+        for each in (control, treatments)
+    )
+    return (
+        Beta(*(np.broadcast_to(each, after.a.shape) for each in (before.a, before.b))),
+        after,
+        (control.units == 0) | (treatments.units == 0),
+    )
+
 
 def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions) -> ComparisonArrays:
-    posterior = Beta(
-        options.prior_alpha + samples.conversions, options.prior_beta + samples.units - samples.conversions
-    )
-    treated = np.delete(np.arange(samples.units.shape[-1]), design.control)
-    empty = (samples.units[..., [design.control]] == 0) | (samples.units[..., treated] == 0)
-    after = Beta(posterior.a[..., treated], posterior.b[..., treated])
-    before = Beta(
-        *(np.broadcast_to(each[..., [design.control]], empty.shape) for each in (posterior.a, posterior.b)),
-    )
+    before, after, empty = _rates(samples, design, options)
     compared = compare_betas(before, after)
     lower, upper = beta_difference_interval(before, after, design.confidence_level)
     relative_lower, relative_upper = beta_ratio_interval(before, after, design.confidence_level)
@@ -105,9 +129,12 @@ def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options:
         return np.where(empty, np.nan, values)
 
     better = known(compared.greater if higher else compared.less)
-    if len(treated) == 1:
+    if better.shape[-1] == 1:
         best = _of_two(better, design.control)
     else:
+        posterior = Beta(
+            options.prior_alpha + samples.conversions, options.prior_beta + samples.units - samples.conversions
+        )
         chances = best_of_betas(posterior if higher else posterior.mirrored).probability
         best = np.where(np.any(samples.units == 0, axis=-1, keepdims=True), np.nan, chances)
     return ComparisonArrays(

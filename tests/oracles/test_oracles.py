@@ -9,11 +9,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ORACLES = ROOT / ".." / "shared" / "oracles" / "statistics"
 OFFERED = {
-    "two_proportion_z": 8,
-    "diff_proportion_ci": 3,
-    "chi_square": 2,
+    "two_proportion_z": 10,
+    "diff_proportion_ci": 5,
+    "proportion_ci": 2,
+    "chi_square": 3,
     "beta_binomial": 5,
+    "beta_binomial_multi": 1,
     "bayes_normal_effect": 3,
+    "thompson_sampling": 1,
     "welch_t": 8,
     "relative_lift": 2,
     "srm": 5,

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from omniforge_graph.statistics.difference_intervals import newcombe_interval
-from omniforge_graph.statistics.proportions import pairs_with_control, pearson_chi_square, small_expected_counts
+from omniforge_graph.statistics.proportions import (
+    chi_square_log10_p_value,
+    cross_table,
+    pairs_with_control,
+    pearson_chi_square,
+    small_expected_counts,
+    two_proportion_z,
+)
 from omniforge_graph.statistics.rate_intervals import wilson_limits
 from omniforge_graph.statistics.samples import SampleStatistics
 
@@ -84,3 +91,49 @@ def test_expected_counts_below_five_are_seen_on_either_side():
 def test_pairs_put_the_control_first():
     pairs = pairs_with_control(SampleStatistics.of_rates([1, 2, 3], [10, 20, 30]), control=1)
     assert pairs.units.tolist() == [[20, 10], [20, 30]]
+
+
+def test_the_cross_table_has_its_margins():
+    table = cross_table(SampleStatistics.of_rates([[15, 28], [0, 0]], [[100, 100], [0, 0]]))
+    assert table.observed[0].tolist() == [[15, 85], [28, 72]]
+    assert table.expected[0].tolist() == [[21.5, 78.5], [21.5, 78.5]]
+    assert table.observed[1].tolist() == [[0, 0], [0, 0]]
+    assert np.isnan(table.expected[1]).all()
+
+
+def test_yates_correction_agrees_with_the_table_of_counts():
+    sample = SampleStatistics.of_rates([15, 28], [100, 100])
+    expected = stats.contingency.chi2_contingency([[15, 85], [28, 72]], correction=True).statistic
+    assert pearson_chi_square(sample, correction=True)[0] == pytest.approx(expected, rel=1e-12)
+    z = two_proportion_z(*(SampleStatistics.of_rates([x], [100]) for x in (15, 28)), correction=True)
+    assert z[0] ** 2 == pytest.approx(expected, rel=1e-12)
+
+
+def test_yates_correction_stops_at_no_difference_and_is_for_two_variants():
+    equal = SampleStatistics.of_rates([10, 10], [100, 101])
+    assert pearson_chi_square(equal, correction=True)[0] == 0
+    assert two_proportion_z(*(SampleStatistics.of_rates([10], [n]) for n in (100, 101)), correction=True)[0] == 0
+    three = SampleStatistics.of_rates([10, 20, 30], [100, 100, 100])
+    assert pearson_chi_square(three, correction=True)[0] == pearson_chi_square(three)[0]
+
+
+def test_the_unpooled_statistic_has_each_rates_own_error():
+    z = two_proportion_z(*(SampleStatistics.of_rates([x], [n]) for x, n in ((14, 28), (16, 30))), pooled=False)
+    assert z[0] == pytest.approx((16 / 30 - 0.5) / np.sqrt(0.25 / 28 + 16 * 14 / 30**3), rel=1e-12)
+    assert np.isnan(two_proportion_z(*(SampleStatistics.of_rates([x], [9]) for x in (0, 9)), pooled=False))[0]
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 40])
+def test_the_logarithm_of_chi_square_goes_on_where_the_tail_underflows(degrees):
+    statistic = np.array([1.0, 500.0, 1300.0, 1330.0, 1400.0, 1e6, 1e9])
+    found = chi_square_log10_p_value(statistic, np.full(7, float(degrees)))
+    np.testing.assert_allclose(found[:3], stats.chi2.logsf(statistic[:3], degrees) / np.log(10), rtol=1e-9, atol=1e-24)
+    if degrees == 1:
+        np.testing.assert_allclose(found, (np.log(2) + stats.norm.logsf(np.sqrt(statistic))) / np.log(10), rtol=1e-12)
+    if degrees == 2:
+        np.testing.assert_allclose(found, -statistic / 2 / np.log(10), rtol=1e-13)
+    assert np.all(np.diff(found) < 0)
+
+
+def test_the_logarithm_of_chi_square_needs_a_statistic_and_a_degree():
+    assert np.isnan(chi_square_log10_p_value(np.array([np.nan, 3.0]), np.array([1.0, 0.0]))).all()

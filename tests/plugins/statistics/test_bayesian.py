@@ -66,18 +66,21 @@ def test_no_units_say_nothing(compare):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(one=VARIANTS, two=VARIANTS)
 def test_a_flat_prior_gives_the_normal_tail_and_its_loss(compare, one, two):
-    found = compare(TEST, compare.means(one, two), kind=CONTINUOUS)
+    found = compare(TEST, compare.means(one, two), kind=CONTINUOUS, prior="improper")
     error = np.sqrt(one[2] / one[0] + two[2] / two[0])
     z = (two[1] - one[1]) / error
     assert found.probability_better[0] == pytest.approx(special.ndtr(z), rel=1e-9)
     assert found.upper[0] - found.lower[0] == pytest.approx(2 * 1.959963984540054 * error, rel=1e-6)
-    other = compare(TEST, compare.means(one, two), kind=CONTINUOUS, lower_is_better=True)
+    other = compare(TEST, compare.means(one, two), kind=CONTINUOUS, prior="improper", lower_is_better=True)
     assert other.expected_loss[0] - found.expected_loss[0] == pytest.approx(two[1] - one[1], abs=1e-9 * (error + 2e3))
 
 
 def test_many_units_agree_with_welch(compare):
     sample = compare.means((10**6, 10, 9), (10**6, 10.01, 8))
-    bayes, welch = (compare(test, sample, kind=CONTINUOUS) for test in (TEST, WelchTTest()))
+    bayes, welch = (
+        compare(TEST, sample, kind=CONTINUOUS, prior="improper"),
+        compare(WelchTTest(), sample, kind=CONTINUOUS),
+    )
     assert 2 * (1 - bayes.probability_better[0]) == pytest.approx(welch.p_value[0], rel=1e-4)
     np.testing.assert_allclose(bayes.lower, welch.lower, rtol=1e-4)
 
@@ -117,8 +120,82 @@ def test_a_prior_on_lifts_needs_a_baseline(compare, mean):
 
 @pytest.mark.parametrize(
     "options",
-    [{"prior_alpha": 0.1}, {"prior_beta": 0}, {"lift_standard_deviation": 0}, {"lift_standard_deviation": -1}],
+    [{"prior_alpha": 0.1}, {"prior_beta": 0}, {"lift_standard_deviation": 0}, {"prior": "flat"}, {"scale": "log"}],
 )
 def test_options_have_bounds(options):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(options, BayesianOptions)
+
+
+def test_by_default_lifts_are_believed_to_be_small(compare):
+    sample = compare.means((25, 100, 2500), (25, 110, 2500))
+    default, told = (
+        compare(TEST, sample, kind=CONTINUOUS),
+        compare(
+            TEST, sample, kind=CONTINUOUS, prior="proper", lift_mean=0, lift_standard_deviation=0.1, scale="relative"
+        ),
+    )
+    np.testing.assert_array_equal(default.estimate, told.estimate)
+    flat = compare(TEST, sample, kind=CONTINUOUS, prior="improper")
+    assert 0 < default.estimate[0] < flat.estimate[0]
+    assert default.upper[0] - default.lower[0] < flat.upper[0] - flat.lower[0]
+
+
+def test_on_the_absolute_scale_the_prior_is_that_of_the_lift_times_the_baseline(compare):
+    # Baseline 100, so lifts of .1 are effects of 10; the difference of 10 has variance 200.
+    sample = compare.means((25, 100, 2500), (25, 110, 2500))
+    found = compare(TEST, sample, kind=CONTINUOUS, scale="absolute")
+    weight = 100 / (100 + 200)
+    assert found.estimate[0] == pytest.approx(10 * weight, rel=1e-12)
+    assert found.relative_estimate[0] == pytest.approx(0.1 * weight, rel=1e-12)
+    assert found.probability_better[0] == pytest.approx(special.ndtr(10 * weight / np.sqrt(weight * 200)), rel=1e-12)
+
+
+def test_the_improper_prior_on_the_relative_scale_has_the_delta_methods_error(compare):
+    found = compare(
+        TEST, compare.means((25, 100, 2500), (25, 110, 2500)), kind=CONTINUOUS, prior="improper", scale="relative"
+    )
+    half = 1.959963984540054 * np.sqrt((100 + 100 * 1.21) / 1e4)
+    np.testing.assert_allclose([found.relative_lower[0], found.relative_upper[0]], [0.1 - half, 0.1 + half], rtol=1e-9)
+
+
+# ---------------------------------------------------------------- the best of several
+
+
+@pytest.mark.parametrize("options", [{}, {"prior": "improper"}, {"scale": "absolute"}])
+@pytest.mark.parametrize("lower_is_better", [False, True])
+@pytest.mark.parametrize("control", [0, 1])
+def test_of_two_the_treatment_is_best_when_it_is_better(compare, options, lower_is_better, control):
+    for sample, kind in (
+        (compare.rates((20, 200), (30, 200)), MetricKind.BINARY),
+        (compare.means((25, 100, 2500), (30, 110, 2000)), CONTINUOUS),
+    ):
+        found = compare(TEST, sample, kind=kind, control=control, lower_is_better=lower_is_better, **options)
+        assert found.probability_best[1 - control] == pytest.approx(found.probability_better[0], rel=1e-12)
+        assert found.probability_best.sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_the_best_of_several_rates_by_direction(compare):
+    sample = compare.rates((100, 2000), (110, 2000), (121, 2000))
+    most, least = (compare(TEST, sample, lower_is_better=each).probability_best for each in (False, True))
+    assert np.argmax(most) == 2
+    assert np.argmax(least) == 0
+    mirrored = compare.rates((1900, 2000), (1890, 2000), (1879, 2000))
+    np.testing.assert_allclose(least, compare(TEST, mirrored).probability_best, rtol=1e-9)
+
+
+def test_a_control_elsewhere_keeps_the_variants_in_order(compare):
+    sample = compare.means((300, 10, 9), (300, 10.4, 9), (300, 9.8, 9))
+    first = compare(TEST, sample, kind=CONTINUOUS, prior="improper").probability_best
+    second = compare(TEST, sample, kind=CONTINUOUS, prior="improper", control=1).probability_best
+    np.testing.assert_allclose(first, second, rtol=1e-9)
+    proper = compare(TEST, sample, kind=CONTINUOUS, control=1).probability_best
+    assert np.argmax(proper) == 1
+    assert proper[2] < proper[0]
+
+
+def test_nobody_is_best_while_a_variant_is_empty(compare):
+    assert np.isnan(compare(TEST, compare.rates((1, 9), (2, 9), (0, 0))).probability_best).all()
+    sample = compare.means((9, 1, 1), (9, 2, 1), (0, 0, 0))
+    for options in ({}, {"prior": "improper"}):
+        assert np.isnan(compare(TEST, sample, kind=CONTINUOUS, **options).probability_best).all()

@@ -1,5 +1,7 @@
 """Pearson's chi-square test."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -43,3 +45,19 @@ def test_nothing_to_tell_apart(compare):
     found = compare(TEST, compare.rates((0, 100), (0, 100)))
     assert np.isnan(found.omnibus_p_value)
     assert found.flags[Flag.NO_VARIANCE].all()
+
+
+def test_yates_correction_is_an_option(compare):
+    found = compare(TEST, compare.rates((15, 100), (28, 100)), yates=True)
+    assert found.p_value[0] == pytest.approx(0.03888156407321714, rel=1e-9)  # R: prop.test(c(15, 28), c(100, 100))
+    assert found.omnibus_p_value == pytest.approx(found.p_value[0], rel=1e-12)
+
+
+def test_small_pairs_are_judged_by_fishers_test_unless_told_otherwise(compare):
+    sample = compare.rates((1, 20), (4, 20))
+    exact, rough = compare(TEST, sample), compare(TEST, sample, small_counts="chi_square")
+    four_or_five = (math.comb(20, 4) * 20 + math.comb(20, 5)) / math.comb(40, 5)
+    assert exact.p_value[0] == pytest.approx(2 * four_or_five, rel=1e-12)
+    assert rough.p_value[0] == pytest.approx(math.erfc(0.15 / math.sqrt(0.125 * 0.875 * 0.1 * 2)), rel=1e-9)
+    assert exact.flags[Flag.SMALL_COUNTS].all()
+    assert rough.flags[Flag.APPROXIMATE].all()
