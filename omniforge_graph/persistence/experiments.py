@@ -13,6 +13,7 @@ from omniforge_graph.persistence.mapping import VARIANT_COLUMNS, experiment_row,
 from omniforge_graph.persistence.metrics import declare
 from omniforge_graph.persistence.paging import Conditions, stretch
 from omniforge_graph.persistence.session import UniqueViolation
+from omniforge_graph.persistence.totals import declare_sources
 from omniforge_graph.services.repository import ExperimentFilter
 
 
@@ -29,6 +30,7 @@ class ExperimentStore(ChangeStore):
                     await declare(session, metric, experiment.tenant_id)
                 await session.insert("experiment", experiment_row(experiment))
                 await session.run_many(SAVE_VARIANT, variant_rows(experiment))
+                await declare_sources(session, experiment)
         except UniqueViolation:
             if experiment.is_running:
                 raise another_runs(experiment) from None

@@ -2,7 +2,8 @@
 
 Times are BIGINT microseconds since 1970 in UTC: SQLite has no type for time, and whole numbers compare, index and
 come back the same on every engine. JSON is kept as TEXT: JSONB would turn 1e22 into an integer and sort the keys.
-What these classes cannot express (unique indexes over expressions or with a condition) is SQL in the first migration.
+What these classes cannot express is SQL in the migrations: unique indexes over expressions or with a condition, and the
+table `unit_total`, whose key is two columns. It holds what `totals` makes of the events and nothing else.
 The first line of each docstring becomes the table's comment on PostgreSQL.
 """
 
@@ -130,10 +131,12 @@ class ExposureRow(Model):
         "omniforge.VariantRow", related_name=False, on_delete=OnDelete.RESTRICT
     )
     occurred_at = fields.BigIntField()
+    attributes = fields.TextField(null=True)
 
     class Meta:
         table = "exposure"
         unique_together = (("experiment_id", "unit_id"),)
+        indexes = (("unit_id",),)
 
 
 class OutcomeRow(Model):
@@ -155,6 +158,40 @@ class OutcomeRow(Model):
     class Meta:
         table = "outcome"
         indexes = (("metric", "unit_id"),)
+
+
+class SourceRow(Model):
+    """What each experiment needs of its units: outcomes of a metric, from the exposure on or before it."""
+
+    id = fields.BigIntField(primary_key=True)
+    experiment: fields.ForeignKeyRelation["ExperimentRow"] = fields.ForeignKeyField(
+        "omniforge.ExperimentRow", related_name=False, on_delete=OnDelete.RESTRICT
+    )
+    metric = fields.CharField(max_length=KEY_LENGTH)
+    before_exposure = fields.BooleanField()
+
+    class Meta:
+        table = "experiment_source"
+        unique_together = (("experiment", "metric", "before_exposure"),)
+
+
+class LookRow(Model):
+    """Looks at experiments that count.
+
+    `payload` is the JSON of the whole look.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    experiment: fields.ForeignKeyRelation["ExperimentRow"] = fields.ForeignKeyField(
+        "omniforge.ExperimentRow", related_name=False, on_delete=OnDelete.RESTRICT
+    )
+    number = fields.IntField()
+    at = fields.BigIntField()
+    payload = fields.TextField()
+
+    class Meta:
+        table = "look"
+        unique_together = (("experiment", "number"),)
 
 
 class TicketRow(Model):

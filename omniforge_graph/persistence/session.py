@@ -9,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from omniforge_graph.statistics.samples import FloatArray
+
 Row: TypeAlias = Mapping[str, Any]
+Packed: TypeAlias = dict[tuple[str, ...], FloatArray]
+"""Numbers by their labels: an array of shape (numbers, rows) for each combination of labels."""
 
 
 class UniqueViolation(Exception):  # noqa: N818 - a fact for the caller to interpret, not yet an error
@@ -53,6 +57,27 @@ class Session(ABC):
 
         `columns` names the columns in the rows' order, each with its type.
         """
+
+    @abstractmethod
+    async def packed(
+        self, head: str, selects: Sequence[str], labels: Sequence[str], numbers: Sequence[str], values: Sequence[Any]
+    ) -> list[Packed]:
+        """Run several SELECTs as one statement, behind `head` (its WITH), and return the rows of each as arrays.
+
+        Every SELECT returns the columns `labels` and then `numbers`. `values` are those of all parts in their order.
+        """
+
+    @abstractmethod
+    def json_text(self, column: str) -> str:
+        """Return an expression for the text under a key of JSON in a column; the key, `json_key`, is its value."""
+
+    @abstractmethod
+    def json_key(self, key: str) -> str:
+        """Return what to give as the value of `json_text`."""
+
+    @abstractmethod
+    async def lock_totals(self, *, shared: bool) -> None:
+        """Wait for the lock on unit totals and hold it, together with others or alone, until the transaction ends."""
 
     async def insert(self, table: str, row: Mapping[str, Any]) -> None:
         """Insert one row."""

@@ -17,16 +17,18 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 import msgspec
+import numpy as np
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 
 from omniforge_graph.errors import ConfigurationError, OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress
-from omniforge_graph.persistence.session import Limits, Row, Session, UniqueViolation
+from omniforge_graph.persistence.session import Limits, Packed, Row, Session, UniqueViolation
 
 T = TypeVar("T")
 
@@ -150,6 +152,26 @@ class SqliteSession(Session):
             inserted += await self.rows(sql, *(value for row in chunk for value in row))
         return inserted
 
+    async def packed(
+        self, head: str, selects: Sequence[str], labels: Sequence[str], numbers: Sequence[str], values: Sequence[Any]
+    ) -> list[Packed]:
+        """Run several SELECTs as one statement; the rows become arrays in a thread."""
+        columns = ", ".join((*labels, *numbers))
+        parts = (f"SELECT {place} AS place, {columns} FROM ({select})" for place, select in enumerate(selects))  # noqa: S608
+        rows = await self.rows(f"{head} {' UNION ALL '.join(parts)}", *values)
+        return await asyncio.to_thread(_pack, rows, len(selects), len(labels), len(numbers))
+
+    def json_text(self, column: str) -> str:
+        """Return an expression for the text under a key of JSON in a column."""
+        return f"json_extract({column}, ?)"
+
+    def json_key(self, key: str) -> str:
+        """Return the path of a key."""
+        return f'$."{key}"'
+
+    async def lock_totals(self, *, shared: bool) -> None:
+        """Return at once: a transaction that writes is alone from its beginning."""
+
     async def _limited(self, work: Awaitable[T]) -> T:
         """Await a statement; beyond the limit, or when cancelled, interrupt it."""
         try:
@@ -232,6 +254,23 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise ConfigurationError(f"The folder {path.parent} does not exist; create it.", path=("database_url",))
     if not create and not path.exists():
         raise UnavailableError("There is no such file: run `omniforge-graph migrate` to make it.")
+
+
+def _pack(rows: Sequence[Any], selects: int, labels: int, numbers: int) -> list[Packed]:
+    """Return for each SELECT, by labels, the numbers of its rows."""
+    width = 1 + labels + numbers
+    table = np.fromiter(chain.from_iterable(rows), dtype=object, count=width * len(rows)).reshape(-1, width)
+    codes: dict[tuple[Any, ...], int] = {}
+    keys = zip(*(table[:, column].tolist() for column in range(1 + labels)), strict=True)
+    code = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), dtype=np.intp, count=len(rows))
+    order = np.argsort(code, kind="stable")
+    arrays = table[order, 1 + labels :].T.astype(np.float64)
+    ends = np.cumsum(np.bincount(code, minlength=len(codes)))[:-1]
+    found: list[Packed] = [{} for _ in range(selects)]
+    if codes:
+        for (place, *label), part in zip(codes, np.split(arrays, ends, axis=1), strict=True):
+            found[place][tuple(label)] = part
+    return found
 
 
 @lru_cache(maxsize=512)

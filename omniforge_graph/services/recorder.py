@@ -15,6 +15,7 @@ from omniforge_graph.domain.event import (
     Outcome,
     OutcomeEvent,
     Rejection,
+    clean_attributes,
 )
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
 from omniforge_graph.domain.metric import Metric
@@ -33,7 +34,7 @@ from omniforge_graph.services.identity import Clock, as_utc, utc_now
 from omniforge_graph.services.repository import PromptRepository
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""How far into the future a client's clock may run."""
+"""How far into the future a client's clock may run; what it dates later than now is recorded as of now."""
 
 Event = TypeVar("Event")
 Record = TypeVar("Record")
@@ -102,13 +103,15 @@ class EventRecorder:
         if experiment is None:
             raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))
         occurred_at = _moment(event.occurred_at, now)
+        attributes = clean_attributes(event.attributes)
         if not _takes_exposures(experiment, event.occurred_at is not None, occurred_at):
             raise ExperimentNotRunningError(
                 f"Experiment {experiment.id} is {experiment.status} and takes no exposure now; one that happened "
                 "while it ran needs its occurredAt.",
                 path=("experimentId",),
             )
-        return Exposure(experiment.id, unit_id, self._allocator.allocate(experiment, unit_id), occurred_at)
+        variant_id = self._allocator.allocate(experiment, unit_id)
+        return Exposure(experiment.id, unit_id, variant_id, occurred_at, attributes)
 
     def _tell(self, experiment_ids: Sequence[str | None]) -> None:
         for experiment_id, count in Counter(experiment_ids).items():
@@ -185,7 +188,7 @@ def _moment(occurred_at: datetime | None, now: datetime) -> datetime:
             f"occurredAt {moment.isoformat()} lies in the future; it is {now.isoformat(timespec='seconds')} here.",
             path=("occurredAt",),
         )
-    return moment
+    return min(moment, now)
 
 
 def _sift(

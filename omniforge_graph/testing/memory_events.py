@@ -1,18 +1,18 @@
-"""The events of the repository in memory, and what they measure."""
+"""The events of the repository in memory, the units they tell of, and the looks."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from math import nan
-from statistics import fmean, variance
+from math import fsum, nan
 
 import numpy as np
 
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.domain.measurement import MeasuredSamples
-from omniforge_graph.domain.metric import Aggregation, Metric
+from omniforge_graph.domain.look import Look
+from omniforge_graph.domain.measurement import MAX_SLICES, NO_VALUE, OTHER_VALUES, Source, UnitQuestion, UnitTable
+from omniforge_graph.domain.metric import Aggregation
+from omniforge_graph.domain.text import clean_key
 from omniforge_graph.services.repository import PromptRepository
-from omniforge_graph.statistics.samples import SampleStatistics
 
 
 class MemoryEvents(PromptRepository):
@@ -22,6 +22,7 @@ class MemoryEvents(PromptRepository):
         self._exposures: dict[tuple[str, str], Exposure] = {}
         self._outcomes: list[Outcome] = []
         self._events: set[tuple[str | None, str]] = set()
+        self._looks: dict[str, dict[int, Look]] = {}
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
         """Record all; return for each whether it was its unit's first in the experiment."""
@@ -52,47 +53,85 @@ class MemoryEvents(PromptRepository):
                 counts[exposure.experiment_id][exposure.variant_id] += 1
         return {experiment_id: dict(counter) for experiment_id, counter in counts.items()}
 
-    async def measure_many(self, asked: Sequence[tuple[PromptExperiment, Metric]]) -> list[MeasuredSamples]:
-        """Return unit-level statistics for each experiment and metric asked for."""
-        return [self._measure(experiment, metric) for experiment, metric in asked]
+    async def read_units(self, questions: Sequence[UnitQuestion]) -> list[UnitTable]:
+        """Return the exposed units with their values for each question, a row for each unit."""
+        return [self._table(question) for question in questions]
 
-    def _measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        units = {each.unit_id: each for each in self._exposures.values() if each.experiment_id == experiment.id}
-        values: dict[str, list[float]] = {unit_id: [] for unit_id in units}
+    def _table(self, question: UnitQuestion) -> UnitTable:
+        experiment, sources = question.experiment, question.sources
+        places = {variant.id: place for place, variant in enumerate(experiment.variants)}
+        units = {
+            each.unit_id: each
+            for each in self._exposures.values()
+            if each.experiment_id == experiment.id and each.variant_id in places
+        }
+        values: dict[str, list[list[float]]] = {unit_id: [[] for _ in sources] for unit_id in units}
         for outcome in self._outcomes:
             exposure = units.get(outcome.unit_id)
-            if exposure is not None and outcome.metric == metric.key and _counts(outcome, exposure, experiment):
-                values[outcome.unit_id].append(outcome.value)
-        exposed, without, samples = [], [], []
-        for variant in experiment.variants:
-            mine = [values[unit_id] for unit_id, each in units.items() if each.variant_id == variant.id]
-            exposed.append(len(mine))
-            without.append(sum(not each for each in mine))
-            samples.append(
-                [_aggregate(each, metric) for each in mine if each or metric.aggregation is not Aggregation.MEAN]
-            )
-        measured = SampleStatistics.of(
-            [len(each) for each in samples],
-            [fmean(each) if each else nan for each in samples],
-            [variance(each) if len(each) > 1 else nan for each in samples],
+            if exposure is None:
+                continue
+            for place, source in enumerate(sources):
+                if _counts(outcome, exposure, experiment, source):
+                    values[outcome.unit_id][place].append(outcome.value)
+        slice_of = _slices(list(units.values()), question.dimension)
+        sizes = Counter(slice_of)
+        slices = ("",) if question.dimension is None else tuple(sorted(sizes, key=lambda each: (-sizes[each], each)))
+        shape = (len(units), len(sources))
+        aggregated = [
+            [_aggregate(found, each) for found, each in zip(row, sources, strict=True)] for row in values.values()
+        ]
+        return UnitTable(
+            variant=np.array([places[each.variant_id] for each in units.values()], dtype=np.intp),
+            weight=np.ones(len(units)),
+            values=np.array(aggregated, dtype=float).reshape(shape),
+            observed=np.array([[bool(found) for found in row] for row in values.values()], dtype=bool).reshape(shape),
+            squares=np.array([fsum(value * value for value in row[0]) for row in values.values()], dtype=float),
+            slice_of=np.array([slices.index(each) for each in slice_of], dtype=np.intp),
+            slices=slices,
         )
-        return MeasuredSamples(measured, np.array(exposed, dtype=float), np.array(without, dtype=float))
+
+    async def add_look(self, look: Look) -> bool:
+        """Store a look; return False, and store nothing, if the experiment has a look of that number."""
+        looks = self._looks.setdefault(look.experiment_id, {})
+        return looks.setdefault(look.number, look) is look
+
+    async def get_looks(self, experiment_ids: Collection[str]) -> dict[str, list[Look]]:
+        """Return the looks at each experiment that has any, the first one first."""
+        return {
+            each: [look for _, look in sorted(self._looks[each].items())]
+            for each in experiment_ids
+            if each in self._looks
+        }
 
 
-def _counts(outcome: Outcome, exposure: Exposure, experiment: PromptExperiment) -> bool:
+def _counts(outcome: Outcome, exposure: Exposure, experiment: PromptExperiment, source: Source) -> bool:
     return (
-        exposure.occurred_at <= outcome.occurred_at
-        and (experiment.end_date is None or outcome.occurred_at <= experiment.end_date)
+        outcome.metric == source.metric
+        and source.before_exposure == (outcome.occurred_at < exposure.occurred_at)
+        and (source.before_exposure or experiment.end_date is None or outcome.occurred_at <= experiment.end_date)
         and outcome.experiment_id in (None, experiment.id)
         and (outcome.tenant_id is None or experiment.tenant_id in (None, outcome.tenant_id))
     )
 
 
-def _aggregate(values: list[float], metric: Metric) -> float:
-    match metric.aggregation:
+def _slices(exposures: Sequence[Exposure], dimension: str | None) -> list[str]:
+    """Return each exposure's value of the dimension: the most frequent ones, and names for none and for all others."""
+    if dimension is None:
+        return [""] * len(exposures)
+    key = clean_key(dimension, ("dimension",))
+    found = [each.attributes.get(key) for each in exposures]
+    sizes = Counter(value for value in found if value is not None)
+    kept = sorted(sizes, key=lambda each: (-sizes[each], each))[:MAX_SLICES]
+    return [NO_VALUE if value is None else value if value in kept else OTHER_VALUES for value in found]
+
+
+def _aggregate(values: list[float], source: Source) -> float:
+    match source.aggregation:
         case Aggregation.ANY:
             return float(1 in values)
         case Aggregation.SUM:
-            return sum(values)
-        case _:
-            return sum(values) / len(values)
+            return fsum(values)
+        case Aggregation.NUMBER:
+            return float(len(values))
+        case Aggregation.MEAN:
+            return fsum(values) / len(values) if values else nan

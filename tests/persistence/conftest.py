@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import math
 import sys
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ import pytest
 from omniforge_graph.domain.change import ChangeSet, Signature, Subject
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
+from omniforge_graph.domain.measurement import UnitQuestion
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AllocationPlan
 from omniforge_graph.domain.prompt import Prompt, PromptVersion, checksum
@@ -61,8 +64,8 @@ class Maker:
         )
         return replace(experiment, **changes)
 
-    def exposure(self, experiment, unit_id, place=0, seconds=0):
-        return Exposure(experiment.id, unit_id, experiment.variants[place].id, self.at(seconds))
+    def exposure(self, experiment, unit_id, place=0, seconds=0, **attributes):
+        return Exposure(experiment.id, unit_id, experiment.variants[place].id, self.at(seconds), attributes)
 
     def outcome(self, unit_id, value=1.0, seconds=1, **changes):
         return replace(Outcome(unit_id, "converted", value, self.at(seconds)), **changes)
@@ -81,15 +84,48 @@ class Maker:
         await repository.add_experiment(experiment, (), SIGNATURE)
         return experiment
 
-    async def started(self, repository, prompt=None):
-        experiment = await self.stored_experiment(repository, prompt)
+    async def started(self, repository, prompt=None, **changes):
+        experiment = await self.stored_experiment(repository, prompt, **changes)
         await repository.save(self.starting(experiment))
         return experiment.start(NOW)
+
+    async def ended(self, repository, experiment, seconds):
+        ended = experiment.complete(self.at(seconds), {})
+        await repository.save(ChangeSet(Subject.EXPERIMENT_COMPLETED, SIGNATURE, experiment=ended))
+        return ended
 
 
 @pytest.fixture
 def make():
     return Maker()
+
+
+def _units_of(table):
+    """How many units have which variant, slice, values (None: no mean), observations and squares."""
+    rows = zip(table.variant, table.slice_of, table.values, table.observed, table.squares, strict=True)
+    counted = Counter()
+    for (variant, place, values, observed, squares), weight in zip(rows, table.weight, strict=True):
+        plain = tuple(None if math.isnan(value) else float(value) for value in values)
+        key = (int(variant), table.slices[place], plain, tuple(map(bool, observed)), float(squares))
+        counted[key] += float(weight)
+    return dict(counted)
+
+
+@pytest.fixture
+def units_of():
+    """Turns a table of units into plain data, the same however its rows lie."""
+    return _units_of
+
+
+@pytest.fixture
+def read():
+    """Reads the units of an experiment for some sources and returns what `units_of` makes of them."""
+
+    async def units(repository, experiment, *sources, dimension=None):
+        (table,) = await repository.read_units([UnitQuestion(experiment, sources, dimension)])
+        return _units_of(table)
+
+    return units
 
 
 @asynccontextmanager

@@ -68,7 +68,10 @@ async def test_a_database_that_was_not_migrated_is_told_what_to_do(empty_databas
     ("statement", "words"),
     [
         ("DELETE FROM tortoise_migrations", "run `omniforge-graph migrate`"),
-        ("UPDATE tortoise_migrations SET name = '9999_later'", "run `omniforge-graph migrate`"),
+        (
+            "UPDATE tortoise_migrations SET name = '9999_later' WHERE name = '0001_initial'",
+            "run `omniforge-graph migrate`",
+        ),
         (
             "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('omniforge', '9999_later', '2030-01-01')",
             "newer release \\(9999_later\\)",

@@ -6,15 +6,28 @@ import pytest
 
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.event import EventStatus, ExposureEvent, OutcomeEvent
+from omniforge_graph.domain.measurement import NO_VALUE, UnitQuestion, sources_of
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.errors import ErrorCode, UnavailableError, ValidationError
 
 
 async def units(world, experiment, metric: str = "won") -> dict[str, tuple[int, float | None]]:
     """Per variant: units and mean."""
-    measured = await world.services.repository.measure(experiment, experiment.metric(metric))
-    means = [None if n == 0 else float(m) for n, m in zip(measured.samples.units, measured.samples.mean, strict=True)]
-    return {v.name: (int(n), m) for v, n, m in zip(experiment.variants, measured.samples.units, means, strict=True)}
+    question = UnitQuestion(experiment, sources_of(experiment.metric(metric)))
+    (table,) = await world.services.repository.read_units([question])
+    found = {}
+    for place, variant in enumerate(experiment.variants):
+        weight = table.weight[table.variant == place]
+        total = (weight * table.values[table.variant == place, 0]).sum()
+        found[variant.name] = (int(weight.sum()), float(total / weight.sum()) if weight.sum() else None)
+    return found
+
+
+async def by_attribute(world, experiment, dimension: str) -> dict[str, int]:
+    """Units by the value of an attribute."""
+    question = UnitQuestion(experiment, sources_of(experiment.success_metric), dimension)
+    (table,) = await world.services.repository.read_units([question])
+    return {name: int(table.weight[table.slice_of == place].sum()) for place, name in enumerate(table.slices)}
 
 
 async def test_a_units_first_exposure_counts(world) -> None:
@@ -144,6 +157,47 @@ async def test_outcomes_before_the_exposure_or_after_the_end_do_not_count(world)
     after = ended.end_date + timedelta(seconds=1)
     await recorder.record_outcomes([OutcomeEvent("a", "calls", 1000, occurred_at=after)])
     assert {mean for n, mean in (await units(world, ended, "calls")).values() if n} == {11.0}
+
+
+async def test_a_client_whose_clock_is_fast_is_recorded_as_of_now(world) -> None:
+    """Else its outcomes could lie after the end, or before exposures that its clock dated later still."""
+    experiment = await world.running(metric=Metric("calls", MetricKind.COUNT))
+    recorder = world.services.recorder
+    fast = timedelta(minutes=3)
+    await recorder.record_exposures([ExposureEvent(experiment.id, "a", world.clock.now + fast)])
+    await recorder.record_outcomes([OutcomeEvent("a", "calls", 1, occurred_at=world.clock.now + fast)])
+    ended = await world.services.experiments.complete_experiment(experiment.id, {})
+    assert {mean for n, mean in (await units(world, ended, "calls")).values() if n} == {1.0}
+
+
+async def test_an_exposure_keeps_its_attributes(world) -> None:
+    experiment = await world.running()
+    events = [
+        ExposureEvent(experiment.id, "a", attributes={"plan": "pro", "beta": True, "seats": 12, "unset": None}),
+        ExposureEvent(experiment.id, "b", attributes={"plan": "pro"}),
+        ExposureEvent(experiment.id, "c"),
+    ]
+    assert (await world.services.recorder.record_exposures(events)).accepted == 3
+    assert await by_attribute(world, experiment, "plan") == {"pro": 2, NO_VALUE: 1}
+    assert await by_attribute(world, experiment, "beta") == {"true": 1, NO_VALUE: 2}
+    assert await by_attribute(world, experiment, "seats") == {"12": 1, NO_VALUE: 2}
+    assert await by_attribute(world, experiment, "unset") == {NO_VALUE: 3}
+
+
+async def test_attributes_that_cannot_be_kept_reject_their_exposure_alone(world) -> None:
+    experiment = await world.running()
+    refused = {
+        "plan": {"plan": ["pro"]},
+        "bad key": {"bad key": "x"},
+        "long": {"long": "x" * 101},
+        "attributes": "pro",
+    }
+    good = ExposureEvent(experiment.id, "good", attributes={"plan": "pro"})
+    bad = [ExposureEvent(experiment.id, name, attributes=each) for name, each in refused.items()]
+    receipt = await world.services.recorder.record_exposures([*bad, good])
+    assert receipt.accepted == 1
+    for name, rejection in zip(refused, receipt.rejected, strict=True):
+        assert name in rejection.message
 
 
 async def test_an_outcome_belongs_to_every_experiment_of_its_unit_unless_it_names_one(world, build) -> None:

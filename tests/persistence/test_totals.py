@@ -1,0 +1,184 @@
+"""Unit totals: always what the events say, whoever writes at the same time, and after any migration."""
+
+import asyncio
+
+import pytest
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+
+from omniforge_graph.domain.measurement import Source, UnitQuestion
+from omniforge_graph.domain.metric import Aggregation, Metric, MetricKind
+from omniforge_graph.persistence import migrate, open_database
+from omniforge_graph.persistence.changes import SAVE_VARIANT
+from omniforge_graph.persistence.database import connect
+from omniforge_graph.persistence.events import OUTCOME_COLUMNS, _outcome_row
+from omniforge_graph.persistence.mapping import experiment_row, prompt_row, to_micros, variant_rows, version_row
+from omniforge_graph.persistence.totals import fold_outcomes
+
+SUM = Source("converted", Aggregation.SUM)
+BEFORE = Source("converted", Aggregation.SUM, before_exposure=True)
+ADJUSTED = Metric("converted", MetricKind.CONTINUOUS, covariates=("converted",))
+
+
+@pytest.fixture
+async def store(database_url):
+    async with open_database(database_url) as opened:
+        yield opened
+
+
+async def run(url, *statements):
+    async with connect(url) as database, database.transaction() as session:
+        return [await session.run(statement) for statement in statements]
+
+
+async def totals(url):
+    async with connect(url) as database, database.reading() as session:
+        return int((await session.rows("SELECT COUNT(*) AS n FROM unit_total"))[0]["n"])
+
+
+async def test_only_what_an_experiment_needs_is_folded(store, database_url, make):
+    for metrics in (ADJUSTED,), (Metric("other"),), (Metric("converted"),):
+        experiment = await make.started(store, metrics=metrics)
+        await store.record_exposures([make.exposure(experiment, "u", seconds=5)])
+    await store.record_outcomes([make.outcome("u", seconds=seconds) for seconds in (4, 6)])
+    assert await totals(database_url) == 3  # before and after for the first one, after for the last one
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE unit_total SET outcomes = outcomes + 1",
+        "UPDATE unit_total SET ones = ones + 1",
+        "UPDATE unit_total SET total = total * 1.00001",
+        "UPDATE unit_total SET squares = squares * 1.00001",
+        "UPDATE unit_total SET last_at = last_at - 1",
+        "UPDATE unit_total SET variant_id = 'another'",
+        "UPDATE unit_total SET exposure_id = exposure_id + 1000",
+        "DELETE FROM unit_total",
+        "DELETE FROM outcome",
+        "UPDATE outcome SET unit_id = 'nobody'",
+        "DELETE FROM experiment_source",
+    ],
+)
+async def test_wrong_totals_are_found_and_made_anew(store, database_url, make, read, damage):
+    experiments = [await make.started(store, metrics=(ADJUSTED,)) for _ in range(2)]
+    for experiment in experiments:
+        await store.record_exposures([make.exposure(experiment, unit, seconds=5) for unit in "abc"])
+    values = [0.1, 0.2, 0.3, 1.0]
+    await store.record_outcomes(
+        [make.outcome(unit, value, seconds) for unit in "ab" for value in values for seconds in (1, 9)]
+    )
+    assert await store.rebuild_totals(verify_only=True) == 0
+    if "experiment_source" in damage:
+        await run(database_url, "DELETE FROM unit_total")
+    await run(database_url, damage)
+    assert await store.rebuild_totals(experiments[0].id, verify_only=True) > 0
+    assert await store.rebuild_totals(experiments[0].id) > 0
+    assert await store.rebuild_totals(experiments[0].id, verify_only=True) == 0
+    await store.rebuild_totals()
+    assert await store.rebuild_totals(verify_only=True) == 0
+    here, there = [await read(store, each, SUM, BEFORE) for each in experiments]
+    assert here == there
+
+
+async def test_an_outcome_being_recorded_is_seen_by_an_exposure_that_comes_at_the_same_time(postgres_url, make, read):
+    """Write skew: either transaction reads the other's table before the other one commits."""
+    async with open_database(postgres_url) as repository, connect(postgres_url) as database:
+        experiment = await make.started(repository)
+        row = _outcome_row(make.outcome("u", 3.0))
+        async with database.transaction() as session:
+            inserted = await session.insert_new("outcome", OUTCOME_COLUMNS, [row], "id")
+            await fold_outcomes(session, [each["id"] for each in inserted])
+            # Others who record outcomes need not wait; who records exposures must.
+            assert await asyncio.wait_for(repository.record_outcomes([make.outcome("v")]), 2) == [True]
+            exposing = asyncio.create_task(repository.record_exposures([make.exposure(experiment, "u")]))
+            await asyncio.wait([exposing], timeout=0.3)
+            assert not exposing.done()
+        assert await exposing == [True]
+        assert await read(repository, experiment, SUM) == {(0, "", (3.0,), (True,), 9.0): 1}
+
+
+async def test_an_outcome_being_recorded_is_seen_by_the_end_that_comes_at_the_same_time(postgres_url, make, read):
+    async with open_database(postgres_url) as repository, connect(postgres_url) as database:
+        experiment = await make.started(repository)
+        await repository.record_exposures([make.exposure(experiment, "u")])
+        rows = [_outcome_row(make.outcome("u", value, seconds)) for value, seconds in ((1.0, 5), (2.0, 7))]
+        async with database.transaction() as session:
+            inserted = await session.insert_new("outcome", OUTCOME_COLUMNS, rows, "id")
+            await fold_outcomes(session, [each["id"] for each in inserted])
+            ending = asyncio.create_task(make.ended(repository, experiment, 6))
+            await asyncio.wait([ending], timeout=0.3)
+            assert not ending.done()
+        ended = await ending
+        assert await read(repository, ended, SUM) == {(0, "", (1.0,), (True,), 1.0): 1}
+
+
+@pytest.mark.timeout(300)
+async def test_processes_that_record_exposures_and_outcomes_of_the_same_units_miss_nothing(
+    database_url, make, read, in_processes
+):
+    async with open_database(database_url) as repository:
+        experiments = [await make.started(repository, metrics=(ADJUSTED,)) for _ in range(2)]
+        named = ",".join(f"{each.id}:{each.variants[0].id}" for each in experiments)
+        tasks = [("expose", named), ("outcomes", "one"), ("expose", named), ("outcomes", "two")]
+        new = await in_processes(database_url, tasks)
+        assert sum(new) == 2 * 1200 + 2 * 2 * 1200
+        assert await repository.rebuild_totals(verify_only=True) == 0
+        for experiment in experiments:
+            (table,) = await repository.read_units([UnitQuestion(experiment, (SUM, BEFORE))])
+            assert (table.weight.sum(), table.values.sum()) == (1200, 2 * 2 * 1200)
+
+
+async def as_the_first_release(url, experiments, prompt, exposures, outcomes):
+    """Write into a database what the first release would have written."""
+    async with connect(url) as database, database.transaction() as session:
+        await session.insert("prompt", prompt_row(prompt) | {"current_version_id": None})
+        await session.insert("prompt_version", version_row(prompt.current_version))
+        await session.run("UPDATE prompt SET current_version_id = ?", prompt.current_version_id)
+        for experiment in experiments:
+            await session.insert("experiment", experiment_row(experiment))
+            await session.run_many(SAVE_VARIANT, variant_rows(experiment))
+        for each in exposures:
+            row = (each.experiment_id, each.unit_id, each.variant_id, to_micros(each.occurred_at))
+            columns = ("experiment_id", "unit_id", "variant_id", "occurred_at")
+            await session.insert("exposure", dict(zip(columns, row, strict=True)))
+        await session.insert_new("outcome", OUTCOME_COLUMNS, list(map(_outcome_row, outcomes)), "id")
+
+
+async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
+    empty_database_url, make, read, monkeypatch
+):
+    whole = MigrationExecutor.migrate
+    with monkeypatch.context() as patch:
+        first = [MigrationTarget("omniforge", "0001_initial")]
+        patch.setattr(MigrationExecutor, "migrate", lambda executor, **options: whole(executor, first, **options))
+        await migrate(empty_database_url)
+    prompt = make.prompt(tenant_id="t")
+    running = make.experiment(prompt, metrics=(Metric("converted", MetricKind.CONTINUOUS), Metric("other")))
+    running = running.start(make.now)
+    ended = make.experiment(prompt, metrics=(Metric("converted"),)).start(make.now).complete(make.at(8), {})
+    exposures = [make.exposure(each, unit, 1, 5) for each in (running, ended) for unit in "ab"]
+    outcomes = [
+        make.outcome("a", 1.0, 5),
+        make.outcome("a", 2.0, 9),
+        make.outcome("a", 4.0, 4),
+        make.outcome("b", 0.1, 6, tenant_id="another"),
+        make.outcome("b", 0.2, 6, experiment_id=running.id),
+        make.outcome("b", 1e-170, 6, tenant_id="t"),
+        make.outcome("b", 1.0, 7, metric="other"),
+    ]
+    await as_the_first_release(empty_database_url, (running, ended), prompt, exposures, outcomes)
+    assert await migrate(empty_database_url) == ("0002_unit_totals",)
+    async with open_database(empty_database_url) as repository:
+        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await read(repository, running, SUM) == {
+            (1, "", (3.0,), (True,), 5.0): 1,
+            (1, "", (0.2 + 1e-170,), (True,), 0.2 * 0.2): 1,
+        }
+        assert await read(repository, ended, SUM) == {
+            (1, "", (1.0,), (True,), 1.0): 1,
+            (1, "", (1e-170,), (True,), 0.0): 1,
+        }
+        await repository.record_outcomes([make.outcome("a", 8.0, 9)])
+        await repository.record_exposures([make.exposure(running, "c", plan="pro")])
+        assert len(await read(repository, running, SUM, dimension="plan")) == 3
+        assert await repository.rebuild_totals(verify_only=True) == 0
