@@ -10,6 +10,7 @@ from omniforge_graph.errors import PluginError
 from omniforge_graph.plugin.hooks import explain
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.density import Density
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 
 _UNBOUNDED = ("lower", "upper", "relative_lower", "relative_upper", "log10_p_value")
@@ -40,6 +41,30 @@ def run_test(
         found[name] = _checked(test, name, getattr(answer, name), shapes.get(name, (*slices, variants - 1)))
     flags = _checked_flags(test, answer.flags, (*slices, variants - 1))
     return ComparisonArrays(**found, flags=flags)  # type: ignore[arg-type]
+
+
+def run_density(
+    test: StatisticalTest, samples: SampleStatistics, design: ComparisonDesign, options: Options
+) -> Density | None:
+    """Return the posterior density of each treatment's effect, None for a test without a posterior.
+
+    Raises:
+        PluginError: it raised, or its answer breaks the contract of `StatisticalTest`; the message says how.
+    """
+    try:
+        answer = test.posterior_density(samples, design, options)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # a plugin may call sys.exit
+        raise PluginError(f"The statistical test {test.name} raised {explain(problem)}.", plugin=test.name) from problem
+    if answer is None:
+        return None
+    if not isinstance(answer, Density):
+        raise _broken(test, f"returned {type(answer).__name__}; return a Density or None")
+    *slices, variants = samples.units.shape
+    shape = (*slices, variants - 1, *np.shape(answer.values)[-1:])
+    curves = [_checked(test, name, getattr(answer, name), shape) for name in ("values", "densities")]
+    return Density(*(each for each in curves if each is not None))
 
 
 def _checked(test: StatisticalTest, name: str, value: Any, shape: tuple[int, ...]) -> FloatArray | None:
