@@ -1,5 +1,6 @@
 """Bayesian comparison: how probable is it that the treatment is better, and what is lost if it is not?"""
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -28,7 +29,6 @@ from omniforge_graph.plugin import (
     compare_betas,
     hookimpl,
     normal_density,
-    normal_quantile,
     posterior_effect,
 )
 
@@ -92,34 +92,33 @@ class BayesianTest(StatisticalTest):
     def posterior_density(
         self, samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions
     ) -> Density:
-        """Return the posterior density of each effect; see `StatisticalTest.posterior_density`."""
-        if design.metric.kind is MetricKind.BINARY:
-            before, after, empty = _rates(samples, design, options)
-            found = beta_difference_density(before, after)
-            return Density(*(np.where(empty[..., None], np.nan, each) for each in (found.values, found.densities)))
-        found_means = _compare_means(samples, design, options)
-        half = (found_means.upper - found_means.lower) / 2
-        return normal_density(NormalEffect(found_means.estimate, half / normal_quantile(design.confidence_level)))
+        """Return the posterior density of each treatment's effect; see `StatisticalTest.posterior_density`."""
+        if design.metric.kind is not MetricKind.BINARY:
+            effect, size = _effect(samples, design.control, options)
+            return normal_density(effect if size is None else effect.scaled(size))
+        posterior, empty = _rates(samples, design.control, options)
+        curve = beta_difference_density(*_sides(posterior, design.control))
+        return Density(*(np.where(empty[..., None], np.nan, each) for each in (curve.values, curve.densities)))
 
 
-def _rates(
-    samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions
-) -> tuple[Beta, Beta, BoolArray]:
-    """Return the posteriors of the control's rate and of the treatments', and which pairs have an empty side."""
-    control, treatments = samples.split(design.control)
-    before, after = (
-        Beta(options.prior_alpha + each.conversions, options.prior_beta + each.units - each.conversions)
-        for each in (control, treatments)
-    )
-    return (
-        Beta(*(np.broadcast_to(each, after.a.shape) for each in (before.a, before.b))),
-        after,
-        (control.units == 0) | (treatments.units == 0),
-    )
+def _rates(samples: SampleStatistics, control: int, options: BayesianOptions) -> tuple[Beta, BoolArray]:
+    """Return every variant's posterior, and which treatments cannot be compared because somebody has no units."""
+    x, n = samples.conversions, samples.units
+    alone, treatments = samples.split(control)
+    empty = (alone.units == 0) | (treatments.units == 0)
+    return Beta(options.prior_alpha + x, options.prior_beta + n - x), empty
+
+
+def _sides(posterior: Beta, control: int) -> tuple[Beta, Beta]:
+    """Return the control's posterior beside each treatment's."""
+    after = Beta(*(np.delete(each, control, axis=-1) for each in (posterior.a, posterior.b)))
+    alone = (np.broadcast_to(each[..., [control]], after.a.shape) for each in (posterior.a, posterior.b))
+    return Beta(*alone), after
 
 
 def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions) -> ComparisonArrays:
-    before, after, empty = _rates(samples, design, options)
+    posterior, empty = _rates(samples, design.control, options)
+    before, after = _sides(posterior, design.control)
     compared = compare_betas(before, after)
     lower, upper = beta_difference_interval(before, after, design.confidence_level)
     relative_lower, relative_upper = beta_ratio_interval(before, after, design.confidence_level)
@@ -129,12 +128,9 @@ def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options:
         return np.where(empty, np.nan, values)
 
     better = known(compared.greater if higher else compared.less)
-    if better.shape[-1] == 1:
+    if empty.shape[-1] == 1:
         best = _of_two(better, design.control)
     else:
-        posterior = Beta(
-            options.prior_alpha + samples.conversions, options.prior_beta + samples.units - samples.conversions
-        )
         chances = best_of_betas(posterior if higher else posterior.mirrored).probability
         best = np.where(np.any(samples.units == 0, axis=-1, keepdims=True), np.nan, chances)
     return ComparisonArrays(
@@ -156,48 +152,17 @@ def _compare_means(samples: SampleStatistics, design: ComparisonDesign, options:
     empty = (control.units == 0) | (treatments.units == 0)
     alone = ~empty & ((control.units < 2) | (treatments.units < 2))
     square = control.squared_standard_error + treatments.squared_standard_error
-    flags = {Flag.NO_UNITS: empty, Flag.TOO_FEW_UNITS: alone, Flag.NO_VARIANCE: square == 0}
-    sign = 1 if design.metric.higher_is_better else -1
-    if options.prior == "improper" and options.scale != "relative":
-        estimate = treatments.mean - control.mean
-        effect = posterior_effect(estimate, square, 0.0, np.inf)
-        best = best_of_normals(sign * samples.mean, np.sqrt(samples.squared_standard_error)).probability
-        return _found(effect, None, sign, design, best=best, flags=flags)
-    # Everything below is in units of the control's mean.
-    size = np.abs(control.mean)
-    variance = np.inf if options.prior == "improper" else options.lift_standard_deviation**2
-    with np.errstate(all="ignore"):
-        lift = (treatments.mean - control.mean) / size
-        lever = treatments.mean / control.mean if options.scale != "absolute" else np.ones_like(lift)
-        shared = lever * np.sqrt(control.squared_standard_error) / size
-        own = np.sqrt(treatments.squared_standard_error) / size
-        effect = posterior_effect(lift, shared**2 + own**2, options.lift_mean, variance)
-        baseless = (square > 0) & ~np.isfinite(effect.mean * effect.standard_deviation)
-        effect = NormalEffect(*(np.where(baseless, np.nan, e) for e in (effect.mean, effect.standard_deviation)))
-        if lift.shape[-1] == 1:
-            best = _of_two(effect.probability_positive if sign > 0 else effect.negated.probability_positive, 0)
-        else:
-            best = best_of_effects(sign * lift, sign * shared, own, sign * options.lift_mean, variance)
-        best = np.where(np.isfinite(best), best, np.nan)
-        first, rest = best[..., :1], best[..., 1:]
-        best = np.concatenate([rest[..., : design.control], first, rest[..., design.control :]], axis=-1)
-        return _found(effect, size, sign, design, best=best, flags={**flags, Flag.NO_BASELINE: baseless})
-
-
-def _found(
-    effect: NormalEffect,
-    size: FloatArray | None,
-    sign: int,
-    design: ComparisonDesign,
-    *,
-    best: FloatArray,
-    flags: dict[Flag, BoolArray],
-) -> ComparisonArrays:
-    """Return what follows from a normal posterior, which is relative if the size of its unit is given."""
+    effect, size = _effect(samples, design.control, options)
+    flags = {
+        Flag.NO_UNITS: empty,
+        Flag.TOO_FEW_UNITS: alone,
+        Flag.NO_VARIANCE: square == 0,
+        Flag.NO_BASELINE: (square > 0) & np.isnan(effect.mean),
+    }
     absolute = effect if size is None else effect.scaled(size)
     lower, upper = absolute.interval(design.confidence_level)
     relative_lower, relative_upper = effect.interval(design.confidence_level)
-    gain = absolute if sign > 0 else absolute.negated
+    gain = absolute if design.metric.higher_is_better else absolute.negated
     return ComparisonArrays(
         estimate=absolute.mean,
         lower=lower,
@@ -207,9 +172,59 @@ def _found(
         relative_upper=None if size is None else relative_upper,
         probability_better=gain.probability_positive,
         expected_loss=gain.shortfall,
-        probability_best=best,
+        probability_best=_best(samples, design, options, gain.probability_positive),
         flags=flags,
     )
+
+
+def _effect(
+    samples: SampleStatistics, control: int, options: BayesianOptions
+) -> tuple[NormalEffect, FloatArray | None]:
+    """Return the posterior of each treatment's effect, and the size of its unit: None for the metric's own."""
+    if options.prior == "improper" and options.scale != "relative":
+        alone, treatments = samples.split(control)
+        square = alone.squared_standard_error + treatments.squared_standard_error
+        return posterior_effect(treatments.mean - alone.mean, square, 0.0, np.inf), None
+    lift, shared, own, size = _lifts(samples, control, options)
+    with np.errstate(all="ignore"):
+        effect = posterior_effect(lift, shared**2 + own**2, options.lift_mean, _prior_variance(options))
+        known = np.isfinite(effect.mean * effect.standard_deviation)
+    return NormalEffect(*(np.where(known, each, np.nan) for each in (effect.mean, effect.standard_deviation))), size
+
+
+def _lifts(samples: SampleStatistics, control: int, options: BayesianOptions) -> tuple[FloatArray, ...]:
+    """Return relative effects, the noise each has from the control and from its own side, and the control's size."""
+    alone, treatments = samples.split(control)
+    size = np.abs(alone.mean)
+    with np.errstate(all="ignore"):
+        lever = np.ones_like(treatments.mean) if options.scale == "absolute" else treatments.mean / alone.mean
+        return (
+            (treatments.mean - alone.mean) / size,
+            lever * np.sqrt(alone.squared_standard_error) / size,
+            np.sqrt(treatments.squared_standard_error) / size,
+            size,
+        )
+
+
+def _best(
+    samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions, better: FloatArray
+) -> FloatArray:
+    """Return the probability that each variant's mean is best."""
+    sign = 1 if design.metric.higher_is_better else -1
+    if better.shape[-1] == 1:
+        return _of_two(better, design.control)
+    if options.prior == "improper" and options.scale != "relative":
+        return best_of_normals(sign * samples.mean, np.sqrt(samples.squared_standard_error)).probability
+    lift, shared, own, _ = _lifts(samples, design.control, options)
+    with np.errstate(all="ignore"):
+        best = best_of_effects(sign * lift, sign * shared, own, sign * options.lift_mean, _prior_variance(options))
+    first, rest = best[..., :1], best[..., 1:]
+    ordered = np.concatenate([rest[..., : design.control], first, rest[..., design.control :]], axis=-1)
+    return np.where(np.isfinite(ordered), ordered, np.nan)
+
+
+def _prior_variance(options: BayesianOptions) -> float:
+    return math.inf if options.prior == "improper" else options.lift_standard_deviation**2
 
 
 def _of_two(better: FloatArray, control: int) -> FloatArray:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from omniforge_graph.plugin import Flag, MetricKind
+from omniforge_graph.plugin import ComparisonDesign, Flag, Metric, MetricKind
 from omniforge_statistics.bayesian import BayesianOptions, BayesianTest
 from omniforge_statistics.welch_t import WelchTTest
 
@@ -199,3 +199,25 @@ def test_nobody_is_best_while_a_variant_is_empty(compare):
     sample = compare.means((9, 1, 1), (9, 2, 1), (0, 0, 0))
     for options in ({}, {"prior": "improper"}):
         assert np.isnan(compare(TEST, sample, kind=CONTINUOUS, **options).probability_best).all()
+
+
+# ---------------------------------------------------------------- posterior densities
+
+
+@pytest.mark.parametrize("options", [{}, {"prior": "improper"}, {"scale": "absolute"}])
+@pytest.mark.parametrize("kind", [MetricKind.BINARY, CONTINUOUS])
+def test_the_density_is_that_of_the_effect(compare, options, kind):
+    if kind is MetricKind.BINARY:
+        sample = compare.rates((200, 2000), (260, 2000), (0, 0))
+    else:
+        sample = compare.means((250, 100, 2500), (250, 110, 2500), (0, 0, 0))
+    found = compare(TEST, sample, kind=kind, **options)
+    design = ComparisonDesign(Metric("metric", kind))
+    curve = TEST.posterior_density(sample, design, BayesianOptions(**options))
+    values, densities = curve.values[0], curve.densities[0]
+    step = values[1] - values[0]
+    assert densities.sum() * step == pytest.approx(1, abs=0.002)
+    assert (values * densities).sum() * step == pytest.approx(found.estimate[0], rel=0.005)
+    inside = (values > found.lower[0]) & (values < found.upper[0])
+    assert densities[inside].sum() * step == pytest.approx(0.95, abs=0.02)
+    assert np.isnan(curve.densities[1]).all()
