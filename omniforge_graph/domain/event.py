@@ -1,31 +1,78 @@
 """What happened: exposures and outcomes, and the receipt for a batch of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from omniforge_graph.domain.text import clean_key, clean_text
+from omniforge_graph.errors import ValidationError
 
 MAX_BATCH = 5_000
 """Events in one batch; more are refused before any is looked at."""
+MAX_ATTRIBUTES = 20
+MAX_ATTRIBUTE_VALUE = 100
+
+
+def clean_attributes(attributes: Any) -> dict[str, str]:
+    """Return an exposure's attributes with their values as text: true, 12, en.
+
+    Raises:
+        ValidationError: no mapping, more than 20, a key that is no key, or a value that is not text of at most 100
+            characters, a number or a truth value.
+    """
+    if not isinstance(attributes, Mapping):
+        raise ValidationError("attributes must be a JSON object.", path=("attributes",))
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise ValidationError(
+            f"At most {MAX_ATTRIBUTES} attributes; {len(attributes)} were given.", path=("attributes",)
+        )
+    return {
+        clean_key(key, ("attributes", str(key))): _attribute(value, str(key))
+        for key, value in attributes.items()
+        if value is not None
+    }
+
+
+def clean_dimension(dimension: str) -> str:
+    """Return the key of an attribute to slice by; raises `ValidationError` if it is no key."""
+    return clean_key(dimension, ("dimension",))
+
+
+def _attribute(value: Any, key: str) -> str:
+    path = ("attributes", key)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        value = repr(value)
+    if not isinstance(value, str):
+        raise ValidationError(f"The attribute {key} must be text, a number or a truth value.", path=path)
+    return clean_text(value, path, maximum=MAX_ATTRIBUTE_VALUE)
 
 
 @dataclass(frozen=True, slots=True)
 class ExposureEvent:
-    """Somebody reports that a unit met its variant. Without `occurred_at` it happened now."""
+    """Somebody reports that a unit met its variant. Without `occurred_at` it happened now.
+
+    `attributes` describe the unit at that moment (its plan, language, model ...), for analyses by slice.
+    """
 
     experiment_id: str
     unit_id: str
     occurred_at: datetime | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A unit met a variant. The first exposure of a unit in an experiment counts."""
+    """A unit met a variant. The first exposure of a unit in an experiment counts, with its attributes."""
 
     experiment_id: str
     unit_id: str
     variant_id: str
     occurred_at: datetime
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Action(StrEnum):
     STOP = "STOP"
     COMPLETE = "COMPLETE"
     CANCEL = "CANCEL"
+    PLAN = "PLAN"
     PROMOTE = "PROMOTE"
 
 
@@ -45,6 +46,7 @@ ALLOWED_FROM: Mapping[Action, tuple[ExperimentStatus, ...]] = {
     Action.STOP: (_RUNNING,),
     Action.COMPLETE: (_RUNNING, _PAUSED),
     Action.CANCEL: (_DRAFT, _RUNNING, _PAUSED),
+    Action.PLAN: (_DRAFT,),
     Action.PROMOTE: (_RUNNING, _PAUSED, _COMPLETED),
 }
 """The states each action starts from: the one place for this rule."""
@@ -94,6 +96,11 @@ class PromptExperiment:
         return self.metrics[0]
 
     @property
+    def goal_keys(self) -> tuple[str, ...]:
+        """The keys of the metrics that decide: the success metric, then the plan's other goals."""
+        return self.success_metric.key, *self.analysis.goals
+
+    @property
     def control(self) -> Variant:
         """The variant the others are compared with."""
         return next(variant for variant in self.variants if variant.is_control)
@@ -102,6 +109,11 @@ class PromptExperiment:
     def is_running(self) -> bool:
         """Whether the experiment takes traffic."""
         return self.status is ExperimentStatus.RUNNING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was completed or cancelled."""
+        return self.status in (_COMPLETED, ExperimentStatus.CANCELLED)
 
     def variant(self, variant_id: str) -> Variant:
         """Return the variant of that id, or raise `VariantNotFoundError`."""
@@ -132,6 +144,10 @@ class PromptExperiment:
                 expected=revision,
                 actual=self.revision,
             )
+
+    def plan(self, analysis: AnalysisPlan) -> "PromptExperiment":
+        """Give a DRAFT another analysis plan; once started, the plan is locked."""
+        return self._step(Action.PLAN, analysis=analysis)
 
     def start(self, now: datetime) -> "PromptExperiment":
         """DRAFT or PAUSED → RUNNING; the first start's date is kept."""

@@ -8,27 +8,33 @@ from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.statistics.power import units_for_means, units_for_proportions
+from omniforge_graph.statistics.samples import SampleStatistics
 
 MAX_PLANNED_UNITS = 2**31 - 1
 """Plans beyond two billion units are refused: no experiment on prompts has them."""
 
 
-def units_to_judge(
-    metric: Metric, plan: AnalysisPlan, baseline: float, standard_deviation: float, treatments: int
-) -> int | None:
-    """Return the units each variant needs by the analysis plan and the control's baseline observed so far.
+def required_units(samples: SampleStatistics, metric: Metric, plan: AnalysisPlan, control: int) -> int | None:
+    """Return the units each variant needs for one final look, given the control's mean and the pooled variance so far.
 
-    None while it cannot be planned: no baseline, no variation, or more units than anybody has. The minimum effect is
-    looked for in the better direction; where a rate has no room there, in the other.
+    None while it cannot be told: no baseline, no variation, or more units than anybody has. The minimum effect is
+    looked for in the better direction; where a rate has no room there, in the other. Without slices only.
     """
+    baseline = float(samples.mean[control])
+    freedom = np.maximum(samples.units - 1, 0)
+    if not math.isfinite(baseline) or freedom.sum() == 0:
+        return None
+    deviation = math.sqrt(np.sum(freedom * np.nan_to_num(samples.variance)) / freedom.sum())
     change = plan.minimum_effect * (abs(baseline) if plan.relative else 1.0)
     if not metric.higher_is_better:
         change = -change
     if metric.kind is MetricKind.BINARY and not 0 <= baseline + change <= 1:
         change = -change
-    alpha = (1 - plan.confidence_level) / treatments
+    treatments = samples.units.size - 1
     try:
-        return whole_units(metric.kind, baseline, change, standard_deviation, alpha, plan.power, 1 + treatments)
+        return whole_units(
+            metric.kind, baseline, change, deviation, plan.alpha / treatments, plan.power, 1 + treatments
+        )
     except ValidationError:
         return None
 

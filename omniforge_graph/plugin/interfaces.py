@@ -11,6 +11,7 @@ from omniforge_graph.domain.experiment import Variant
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.shares import WHOLE, Phase
 from omniforge_graph.statistics.comparison import ComparisonArrays
+from omniforge_graph.statistics.density import Density
 from omniforge_graph.statistics.samples import SampleStatistics
 
 
@@ -51,6 +52,9 @@ class StatisticalTest(ABC):
     """The kinds of metric it can judge."""
     options_type: ClassVar[type[Options]] = Options
     """Its typed options."""
+    sequential: ClassVar[bool] = False
+    """Whether its p-values may be made safe for many looks: they rest on an estimate that is normal for large samples
+    and that grows by adding units. If not, results are judged once, when the planned units have arrived."""
 
     @abstractmethod
     def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: Any) -> ComparisonArrays:
@@ -64,6 +68,19 @@ class StatisticalTest(ABC):
         Returns:
             Arrays of shape (*slices, treatments), in variant order without the control.
         """
+
+    def posterior_density(
+        self,
+        samples: SampleStatistics,
+        design: ComparisonDesign,
+        options: Any,  # noqa: ARG002
+    ) -> Density | None:
+        """Return the posterior density of each treatment's effect, in the metric's unit, to be drawn.
+
+        None for a test without a posterior, which is what a test says unless it overrides this. Takes what `compare`
+        takes; the shape of the curves is (*slices, treatments, points), NaN where there is no posterior.
+        """
+        return None
 
 
 class AllocationStrategy(ABC):

@@ -1,4 +1,4 @@
-"""The one place where analyses are computed, off the event loop, so that limits for foreign tests have a home."""
+"""The one place where analyses are computed, off the event loop, and where looks are recorded."""
 
 import asyncio
 import logging
@@ -9,21 +9,26 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from omniforge_graph.domain.analysis import AnalysisResult
-from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.domain.measurement import MeasuredSamples
+from omniforge_graph.domain.analysis import AnalysisResult, SliceAnalysis
+from omniforge_graph.domain.event import clean_dimension
+from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
+from omniforge_graph.domain.look import Look
+from omniforge_graph.domain.measurement import UnitQuestion, UnitTable, sources_of
 from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.reduction import reduce_slices, reduce_units
 from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
-from omniforge_graph.services.analyzer import ExperimentAnalyzer
+from omniforge_graph.services.analyzer import Assessment, ExperimentAnalyzer, metrics_needed
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.statistics.density import Density
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 THREADS = 4
 """Analyses at a time. Threads of their own: a test that hangs must not take those that the database needs."""
+_LOOKED_AT = (ExperimentStatus.RUNNING, ExperimentStatus.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,11 @@ class AnalysisRequest:
 
 
 class AnalysisService:
-    """Measures an experiment and has the analyzer judge the numbers."""
+    """Measures an experiment, has the analyzer judge the numbers, and records the looks that count.
+
+    A look counts when somebody asks for the analysis of a running experiment's goals by the plan's test: the error
+    rate of later looks depends on it.
+    """
 
     def __init__(
         self,
@@ -72,57 +81,164 @@ class AnalysisService:
         Raises:
             UnavailableError: the database is away.
         """
-        chosen = [_chosen_metric(request) for request in requests]
+        needed = [_needed(request) for request in requests]
         asked = {
-            (request.experiment.id, metric.key): (request.experiment, metric)
-            for request, metric in zip(requests, chosen, strict=True)
-            if isinstance(metric, Metric)
+            (request.experiment.id, metric.key): UnitQuestion(request.experiment, sources_of(metric))
+            for request, metrics in zip(requests, needed, strict=True)
+            if not isinstance(metrics, OmniForgeError)
+            for metric in metrics
         }
-        measured = dict(zip(asked, await self._repository.measure_many(list(asked.values())), strict=True))
+        tables = dict(zip(asked, await self._repository.read_units(list(asked.values())), strict=True))
+        looks = await self._repository.get_looks({experiment_id for experiment_id, _ in asked})
         return [
-            metric
-            if isinstance(metric, OmniForgeError)
-            else await self._judge(request, metric, measured[request.experiment.id, metric.key])
-            for request, metric in zip(requests, chosen, strict=True)
+            metrics
+            if isinstance(metrics, OmniForgeError)
+            else await self._answer(request, metrics, tables, looks.get(request.experiment.id, []))
+            for request, metrics in zip(requests, needed, strict=True)
         ]
 
-    async def _judge(
-        self, request: AnalysisRequest, metric: Metric, measured: MeasuredSamples
-    ) -> AnalysisResult | OmniForgeError:
-        experiment, numbers = request.experiment, {metric.key: measured}
-        try:
-            result = await self.compute(
-                lambda: self.analyzer.analyze(experiment, numbers, metric=metric.key, test=request.test)
-            )
-        except OmniForgeError as problem:
-            return problem
-        result = replace(result, computed_at=self._clock())
-        self._registry.analysis_made(experiment, result)
-        return result
+    async def slices(
+        self, experiment: PromptExperiment, dimension: str, *, metric: str | None = None, test: str | None = None
+    ) -> SliceAnalysis:
+        """Return the analysis of every slice of a dimension, an attribute of the exposures.
+
+        Raises:
+            as `analyze`; ValidationError: `dimension` is no key.
+        """
+        chosen = experiment.metric(metric)
+        question = UnitQuestion(experiment, sources_of(chosen), clean_dimension(dimension))
+        (table,) = await self._repository.read_units([question])
+        looks = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
+        found = await self.compute(lambda: self._slices(experiment, chosen, table, dimension, test, looks))
+        return replace(found, computed_at=self._clock())
+
+    async def density(self, request: AnalysisRequest) -> Density | None:
+        """Return the posterior density of each treatment's effect, to be drawn; None for a test without a posterior.
+
+        Raises:
+            as `analyze`.
+        """
+        experiment, metric = request.experiment, request.experiment.metric(request.metric)
+        (table,) = await self._repository.read_units([UnitQuestion(experiment, sources_of(metric))])
+
+        def draw() -> Density | None:
+            numbers = {metric.key: reduce_units(metric, table, len(experiment.variants))}
+            return self.analyzer.density(experiment, numbers, metric=metric.key, test=request.test)
+
+        return await self.compute(draw)
+
+    async def history(self, experiment: PromptExperiment) -> list[Look]:
+        """Return the looks that counted, the first one first."""
+        return (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
 
     async def compute(self, work: Callable[[], T]) -> T:
         """Run a computation of statistics in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def results(self, experiment: PromptExperiment) -> Mapping[str, Any]:
-        """Return the analysis as plain data to keep with a completed experiment.
+        """Return the analysis as plain data to keep with an experiment that ends: its last look.
 
         A test that fails does not stop the experiment from ending: its error is kept instead.
 
         Raises:
             UnavailableError: the database is away; nothing may end without its numbers then.
         """
+        request = AnalysisRequest(experiment)
         try:
-            return {"analysis": msgspec.to_builtins(await self.analyze(experiment), str_keys=True)}
+            metrics = metrics_needed(experiment, experiment.success_metric)
+            questions = [UnitQuestion(experiment, sources_of(each)) for each in metrics]
+            tables = await self._repository.read_units(questions)
+            keyed = {(experiment.id, each.key): table for each, table in zip(metrics, tables, strict=True)}
+            looks = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
+            answer = await self._answer(request, metrics, keyed, looks, ending=True)
+            if isinstance(answer, OmniForgeError):
+                raise answer
+            return {"analysis": msgspec.to_builtins(answer, str_keys=True)}
         except UnavailableError:
             raise
         except OmniForgeError as problem:
             logger.warning("Experiment %s ends without an analysis", experiment.id, exc_info=problem)
             return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}
 
+    async def _answer(
+        self,
+        request: AnalysisRequest,
+        metrics: Sequence[Metric],
+        tables: Mapping[tuple[str, str], UnitTable],
+        looks: Sequence[Look],
+        *,
+        ending: bool = False,
+    ) -> AnalysisResult | OmniForgeError:
+        experiment = request.experiment
+        own = {metric.key: tables[experiment.id, metric.key] for metric in metrics}
+        try:
+            found = await self.compute(lambda: self._assess(request, metrics, own, looks, ending=ending))
+            if self._to_record(request, found) and not await self._record(experiment, found, looks):
+                # Somebody else has just looked: what they saw comes before what we see.
+                newer = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
+                found = await self.compute(lambda: self._assess(request, metrics, own, newer, ending=ending))
+        except UnavailableError:
+            raise
+        except OmniForgeError as problem:
+            return problem
+        result = replace(found.result, computed_at=self._clock())
+        self._registry.analysis_made(experiment, result)
+        return result
 
-def _chosen_metric(request: AnalysisRequest) -> Metric | OmniForgeError:
+    def _assess(
+        self,
+        request: AnalysisRequest,
+        metrics: Sequence[Metric],
+        tables: Mapping[str, UnitTable],
+        looks: Sequence[Look],
+        *,
+        ending: bool,
+    ) -> Assessment:
+        variants = len(request.experiment.variants)
+        numbers = {metric.key: reduce_units(metric, tables[metric.key], variants) for metric in metrics}
+        return self.analyzer.assess(
+            request.experiment,
+            numbers,
+            metric=request.metric,
+            test=request.test,
+            looks=looks,
+            asked_at=self._clock(),
+            ending=ending,
+        )
+
+    def _slices(
+        self,
+        experiment: PromptExperiment,
+        metric: Metric,
+        table: UnitTable,
+        dimension: str,
+        test: str | None,
+        looks: Sequence[Look],
+    ) -> SliceAnalysis:
+        measured = reduce_slices(metric, table, len(experiment.variants))
+        return self.analyzer.slices(
+            experiment, dimension, table.slices, measured, metric=metric.key, test=test, looks=looks
+        )
+
+    def _to_record(self, request: AnalysisRequest, found: Assessment) -> bool:
+        experiment = request.experiment
+        return (
+            found.standing.counts
+            and experiment.status in _LOOKED_AT
+            and found.result.metric in experiment.goal_keys
+            and request.test in (None, experiment.analysis.test)
+        )
+
+    async def _record(self, experiment: PromptExperiment, found: Assessment, looks: Sequence[Look]) -> bool:
+        """Store the look; return False if there is one of its number meanwhile."""
+        units = found.result.sample_ratio.observed if found.result.sample_ratio is not None else ()
+        look = Look(experiment.id, len(looks) + 1, self._clock(), units, found.standing.tuned_units, found.seen)
+        return await self._repository.add_look(look)
+
+
+def _needed(request: AnalysisRequest) -> tuple[Metric, ...] | OmniForgeError:
+    """Return the metrics to measure for a request, or the error that it is."""
     try:
-        return request.experiment.metric(request.metric)
+        return metrics_needed(request.experiment, request.experiment.metric(request.metric))
     except OmniForgeError as problem:
         return problem

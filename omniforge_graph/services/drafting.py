@@ -1,13 +1,14 @@
 """From what people give to a DRAFT experiment: every rule about its shape, checked before anything is stored."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from omniforge_graph.domain.bucketing import HashAlgorithm
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
+from omniforge_graph.domain.measurement import sources_of
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import DEFAULT_STRATEGY, AllocationPlan, AnalysisPlan
 from omniforge_graph.domain.prompt import Prompt
@@ -127,6 +128,26 @@ def read_metrics(success_metric: str | Metric, declared: Sequence[Metric]) -> tu
             raise ValidationError(f"Metric {success_metric.key!r} is declared twice.", path=("successMetric",))
         return success_metric.key, by_key
     return clean_key(success_metric, ("successMetric",)), by_key
+
+
+def keys_read(metrics: Iterable[Metric]) -> set[str]:
+    """Return the keys of the metrics whose outcomes others read: parts of ratios and covariates."""
+    return {source.metric for metric in metrics for source in sources_of(metric)} - {each.key for each in metrics}
+
+
+def check_read(measured: Sequence[Metric], known: Collection[str]) -> None:
+    """Refuse metrics that read the outcomes of one nobody declared."""
+    keys = {metric.key for metric in measured}
+    for metric in measured:
+        for source in sources_of(metric):
+            if source.metric in keys or source.metric in known:
+                continue
+            field = "numerator" if source.metric == metric.numerator else "denominator"
+            field = "covariates" if source.before_exposure else field
+            raise ValidationError(
+                f"{metric.key} reads the outcomes of {source.metric!r}, which nobody declared: add it to metrics.",
+                path=("metrics", metric.key, field),
+            )
 
 
 def _read_variant(variant: VariantDraft | Mapping[str, Any], path: Path) -> VariantDraft:

@@ -1,140 +1,188 @@
-"""From numbers and a test's answer to the result people read: floats for arrays, None for what is not known."""
+"""From one metric's numbers and a test's answer to the values people read: None for what is not known."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from omniforge_graph.domain.analysis import AnalysisResult, Comparison, Effect, VariantStatistics
+from omniforge_graph.domain.analysis import Comparison, Effect, VariantStatistics
+from omniforge_graph.domain.look import Look, best_before
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric, MetricKind
-from omniforge_graph.domain.plan import AnalysisPlan
-from omniforge_graph.domain.power import units_to_judge
-from omniforge_graph.domain.recommendation import find_winner, recommend
+from omniforge_graph.domain.monitoring import Standing
+from omniforge_graph.domain.plan import Monitoring
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
+from omniforge_graph.services.arms import Arm
 from omniforge_graph.services.computation import run_test
-from omniforge_graph.services.notices import notices_of
-from omniforge_graph.services.samples import Arm
 from omniforge_graph.statistics.comparison import ComparisonArrays
-from omniforge_graph.statistics.multiplicity import holm
 from omniforge_graph.statistics.relative import fieller_interval
-from omniforge_graph.statistics.sample_ratio import sample_ratio
-from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.samples import BoolArray, FloatArray
 from omniforge_graph.statistics.tails import normal_quantile
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One metric, judged by one test at one look, before its p-values are adjusted for their number.
+
+    `p_values` hold however often people look; None for a test without p-values. Shape: (*slices, treatments).
+    """
+
+    metric: Metric
+    test: StatisticalTest
+    measured: MeasuredSamples
+    design: ComparisonDesign
+    alpha: float
+    found: ComparisonArrays
+    p_values: FloatArray | None
+
+
 def judge(
-    arms: Sequence[Arm],
     metric: Metric,
     measured: MeasuredSamples,
-    plan: AnalysisPlan,
+    control: int,
     test: StatisticalTest,
     options: Options,
-    expected_shares: Sequence[float] | None,
-) -> AnalysisResult:
-    """Return the analysis of one metric by one test.
+    standing: Standing,
+) -> Judged:
+    """Run a test at the strictness of this look.
 
     Raises:
         PluginError: the test failed or broke its contract.
     """
-    samples = measured.samples
-    control = next(place for place, arm in enumerate(arms) if arm.is_control)
-    design = ComparisonDesign(metric, control, plan.confidence_level)
-    found = run_test(test, samples, design, options)
-    comparisons = _comparisons(arms, samples, design, found)
-    variants = [_describe(arm, samples, place, metric) for place, arm in enumerate(arms)]
-    required = _required_units(samples, metric, plan, control)
-    sufficient = required is not None and bool(samples.units.min() >= required)
-    ratio = None
-    if expected_shares is not None:
-        ratio = sample_ratio([int(each) for each in measured.exposed], expected_shares)
-    trusted = sufficient and not (ratio is not None and ratio.mismatch)
-    winner = find_winner(comparisons, metric) if trusted else None
-    return AnalysisResult(
-        variant_stats={each.variant_id: each for each in variants},
-        winner=winner,
-        is_significant=any(each.is_significant for each in comparisons),
-        confidence_level=plan.confidence_level,
-        sample_size_sufficient=sufficient,
-        metric=metric.key,
-        test=test.name,
-        comparisons=comparisons,
-        recommendation=recommend(variants, comparisons, metric, winner, required, ratio, plan.confidence_level),
-        sample_ratio=ratio,
-        required_units=required,
-        omnibus_p_value=_float(found.omnibus_p_value),
-        notices=notices_of(arms, metric, measured, comparisons, found.flags, ratio),
-    )
-
-
-def _required_units(samples: SampleStatistics, metric: Metric, plan: AnalysisPlan, control: int) -> int | None:
-    """Return the units per variant that the plan asks for, given the control's mean and the pooled variance."""
-    baseline = _float(samples.mean[control])
-    freedom = np.maximum(samples.units - 1, 0)
-    if baseline is None or freedom.sum() == 0:
-        return None
-    variance = np.sum(freedom * np.nan_to_num(samples.variance)) / freedom.sum()
-    return units_to_judge(metric, plan, baseline, float(np.sqrt(variance)), samples.units.size - 1)
-
-
-def _describe(arm: Arm, samples: SampleStatistics, place: int, metric: Metric) -> VariantStatistics:
-    mean = _float(samples.mean[place])
-    binary = metric.kind is MetricKind.BINARY
-    return VariantStatistics(
-        variant_id=arm.id,
-        name=arm.name,
-        units=int(samples.units[place]),
-        mean=mean,
-        standard_deviation=_float(np.sqrt(samples.variance[place])),
-        standard_error=_float(np.sqrt(samples.squared_standard_error[place])),
-        conversion_rate=mean if binary else None,
-        conversions=int(samples.conversions[place]) if binary else None,
-    )
-
-
-def _comparisons(
-    arms: Sequence[Arm], samples: SampleStatistics, design: ComparisonDesign, found: ComparisonArrays
-) -> tuple[Comparison, ...]:
-    relative = found.relative_estimate, found.relative_lower, found.relative_upper
+    alpha = standing.plan.alpha
+    design = ComparisonDesign(metric, control, 1 - standing.nominal_alpha(alpha))
+    found = run_test(test, measured.samples, design, options)
     if found.relative_estimate is None:
-        relative = fieller_interval(*samples.split(design.control), normal_quantile(design.confidence_level))
-    adjusted = None if found.p_value is None else holm(found.p_value)
-    significant = _significant(found, adjusted, design.alpha)
-    treatments = [arm for arm in arms if not arm.is_control]
-    return tuple(
-        Comparison(
-            treatment_id=arm.id,
-            control_id=arms[design.control].id,
-            absolute_effect=Effect(_at(found.estimate, i), _at(found.lower, i), _at(found.upper, i)),
-            relative_effect=Effect(*(_at(each, i) for each in relative)),
-            p_value=_at(found.p_value, i),
-            log10_p_value=_at(found.log10_p_value, i),
-            adjusted_p_value=_at(adjusted, i),
-            probability_better=_at(found.probability_better, i),
-            expected_loss=_at(found.expected_loss, i),
-            is_significant=bool(significant[i]),
-        )
-        for i, arm in enumerate(treatments)
-    )
+        critical = normal_quantile(design.confidence_level)
+        relative = fieller_interval(*measured.samples.split(control), critical)
+        found = replace(found, relative_estimate=relative[0], relative_lower=relative[1], relative_upper=relative[2])
+    p_values = None if found.p_value is None else standing.valid_p_values(found.p_value, found.log10_p_value)
+    return Judged(metric, test, measured, design, alpha, found, p_values)
 
 
-def _significant(found: ComparisonArrays, adjusted: FloatArray | None, alpha: float) -> BoolArray:
-    """Apply the one rule of significance.
-
-    With p-values: the adjusted one below alpha, and the omnibus one too where the test has it. Without: a probability
-    of being better so high, or so low, that an error on either side has at most alpha / 2.
+def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks: Sequence[Look]) -> Judged:
+    """Let the looks before speak: the smallest valid p-value counts, and always-valid intervals are cut to what no look
+    has excluded. Without slices only.
     """
+    if judged.p_values is None or standing.monitoring is Monitoring.FIXED:
+        return judged
+    treatments = [arm.id for arm in arms if not arm.is_control]
+    seen = [[look.of(judged.metric.key, each) for look in looks] for each in treatments]
+    best = best_before(looks, judged.metric.key, treatments)
+    p_values = np.fmin(judged.p_values, best) if standing.judges_now else best
+    found = judged.found
+    if standing.monitoring is Monitoring.ALWAYS_VALID:
+        known = [[each.absolute for each in column if each is not None] for column in seen]
+        known_relative = [[each.relative for each in column if each is not None] for column in seen]
+        lower, upper = _cut(found.lower, found.upper, known)
+        assert found.relative_lower is not None
+        assert found.relative_upper is not None
+        relative = _cut(found.relative_lower, found.relative_upper, known_relative)
+        found = replace(found, lower=lower, upper=upper, relative_lower=relative[0], relative_upper=relative[1])
+    return replace(judged, p_values=p_values, found=found)
+
+
+def _cut(lower: FloatArray, upper: FloatArray, past: Sequence[Sequence[Effect]]) -> tuple[FloatArray, FloatArray]:
+    """Return the intersection of intervals with those of past looks; where it is empty, the present ones."""
+    least = np.array([max((e.lower for e in each if e.lower is not None), default=-np.inf) for each in past])
+    most = np.array([min((e.upper for e in each if e.upper is not None), default=np.inf) for each in past])
+    low, high = np.fmax(lower, least), np.fmin(upper, most)
+    sound = (low <= high) & ~np.isnan(lower)
+    return np.where(sound, low, lower), np.where(sound, high, upper)
+
+
+def significance(judged: Judged, adjusted: FloatArray | None) -> BoolArray:
+    """Apply the one rule of significance; shape (*slices, treatments).
+
+    With p-values: the adjusted one below alpha, and the omnibus one too where the test has it, at the level of this
+    look. Without: a probability of being better so high, or so low, that an error on either side has at most alpha / 2.
+    """
+    found = judged.found
     if adjusted is not None:
-        overall = True if found.omnibus_p_value is None else bool(found.omnibus_p_value < alpha)
-        return np.asarray((adjusted < alpha) & overall)
+        overall = np.asarray(True)
+        if found.omnibus_p_value is not None:
+            overall = np.asarray(found.omnibus_p_value <= judged.design.alpha)[..., None]
+        return np.asarray((adjusted < judged.alpha) & overall)
     if found.probability_better is None:
         return np.zeros(found.estimate.shape, dtype=np.bool_)
-    return np.asarray((found.probability_better >= 1 - alpha / 2) | (found.probability_better <= alpha / 2))
+    beyond = judged.alpha / 2
+    return np.asarray((found.probability_better >= 1 - beyond) | (found.probability_better <= beyond))
 
 
-def _at(values: FloatArray | None, place: int) -> float | None:
-    return None if values is None else _float(values[place])
+def comparisons_of(judged: Judged, arms: Sequence[Arm], adjusted: FloatArray | None) -> list[list[Comparison]]:
+    """Return each slice's comparisons in variant order; without slices the only one's."""
+    found, shape = judged.found, judged.found.estimate.shape
+    treatments = [arm.id for arm in arms if not arm.is_control]
+    rows, count = int(np.prod(shape[:-1])), len(treatments)
+    control = arms[judged.design.control].id
+
+    def column(values: FloatArray | None) -> list[float | None]:
+        return _plain(values, rows * count)
+
+    every = list(
+        map(
+            Comparison,
+            treatments * rows,
+            [control] * (rows * count),
+            map(Effect, column(found.estimate), column(found.lower), column(found.upper)),
+            map(
+                Effect,
+                column(found.relative_estimate), column(found.relative_lower), column(found.relative_upper),
+            ),
+            column(found.p_value),
+            column(found.log10_p_value),
+            column(adjusted),
+            column(found.probability_better),
+            column(found.expected_loss),
+            significance(judged, adjusted).ravel().tolist(),
+            column(judged.p_values),
+        )
+    )  # fmt: skip
+    return [every[start : start + count] for start in range(0, rows * count, count)]
 
 
-def _float(value: FloatArray | np.float64 | None) -> float | None:
-    """Return a Python float, None for what is unknown or unbounded."""
-    return None if value is None or not np.isfinite(value) else float(value)
+def describe(judged: Judged, arms: Sequence[Arm]) -> list[list[VariantStatistics]]:
+    """Return each slice's variants in the experiment's order; without slices the only one's."""
+    measured = judged.measured
+    plain = measured.observed if measured.observed is not None else measured.samples
+    binary = judged.metric.kind is MetricKind.BINARY
+    count, size = len(arms), plain.units.size
+    mean = _plain(plain.mean, size)
+    every = list(
+        map(
+            VariantStatistics,
+            [arm.id for arm in arms] * (size // count),
+            [arm.name for arm in arms] * (size // count),
+            plain.units.ravel().astype(np.int64).tolist(),
+            mean,
+            _plain(np.sqrt(plain.variance), size),
+            _plain(np.sqrt(plain.squared_standard_error), size),
+            mean if binary else [None] * size,
+            plain.conversions.ravel().astype(np.int64).tolist() if binary else [None] * size,
+            _plain(None if measured.variance_reduction is None else measured.samples.mean, size),
+            _plain(judged.found.probability_best, size),
+            _plain(measured.design_effect, size),
+            _plain(_effective_units(measured), size),
+        )
+    )
+    return [every[start : start + count] for start in range(0, size, count)]
+
+
+def _effective_units(measured: MeasuredSamples) -> FloatArray | None:
+    if measured.outcomes is None or measured.design_effect is None:
+        return None
+    effect = measured.design_effect
+    return np.divide(measured.outcomes, effect, out=np.full_like(effect, np.nan), where=effect > 0)
+
+
+def _plain(values: FloatArray | None, size: int) -> list[float | None]:
+    """Return Python floats, None for what is unknown or unbounded."""
+    if values is None:
+        return [None] * size
+    flat = values.ravel()
+    finite = np.isfinite(flat)
+    column: list[float | None] = list(flat.tolist())
+    if not finite.all():
+        for place in np.flatnonzero(~finite).tolist():
+            column[place] = None
+    return column

@@ -21,12 +21,12 @@ from omniforge_graph.services.drafting import (
     AllocationDraft,
     VariantDraft,
     draft_experiment,
-    read_metrics,
     read_variants,
 )
 from omniforge_graph.services.feed import Announcer, ChangeFeed
 from omniforge_graph.services.identity import Clock, sign, utc_now
 from omniforge_graph.services.lookup import check_may_change, find_experiment, find_prompt
+from omniforge_graph.services.metrics import choose_metrics
 from omniforge_graph.services.plans import check_plans
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
@@ -90,7 +90,8 @@ class ExperimentManager:
         drafts = read_variants(variants)
         await self._check_versions(prompt, drafts)
         tenant_id = caller.tenant_id if caller.tenant_id is not None else prompt.tenant_id
-        measured, new_metrics = await self._metrics(success_metric, metrics, tenant_id)
+        plan = analysis or AnalysisPlan()
+        measured, new_metrics = await choose_metrics(self._repository, success_metric, metrics, plan, tenant_id)
         now = self._clock()
         experiment = draft_experiment(
             prompt,
@@ -102,7 +103,7 @@ class ExperimentManager:
             now=now,
             tenant_id=tenant_id,
             allocation=allocation or AllocationDraft(),
-            analysis=analysis or AnalysisPlan(),
+            analysis=plan,
         )
         check_plans(self._registry, experiment)
         self._registry.check_experiment(experiment)
@@ -113,6 +114,27 @@ class ExperimentManager:
             raise
         await self._announcer.committed(None, experiment)
         return experiment
+
+    async def plan_analysis(
+        self,
+        experiment_id: str,
+        analysis: AnalysisPlan,
+        *,
+        expected_revision: int | None = None,
+        caller: Caller = OPERATOR,
+    ) -> PromptExperiment:
+        """Give a DRAFT another analysis plan. From the start on the plan is locked: data must not choose it.
+
+        Raises:
+            InvalidTransitionError: the experiment is no DRAFT.
+            ValidationError, UnknownPluginError, IncompatibleTestError: the plan does not fit the experiment.
+            RefusedByPluginError: a plugin's check refuses it.
+        """
+        before = await self._get(experiment_id, expected_revision, caller)
+        after = before.plan(analysis)
+        check_plans(self._registry, after)
+        self._registry.check_experiment(after)
+        return await self._save(Subject.ANALYSIS_PLANNED, before, after, caller)
 
     async def start_experiment(
         self, experiment_id: str, *, expected_revision: int | None = None, caller: Caller = OPERATOR
@@ -254,16 +276,6 @@ class ExperimentManager:
                     f"Prompt {prompt.key!r} has no version {draft.prompt_version_id!r}.",
                     path=("variants", index, "promptVersionId"),
                 )
-
-    async def _metrics(
-        self, success_metric: str | Metric, declared: Sequence[Metric], tenant_id: str | None
-    ) -> tuple[list[Metric], list[Metric]]:
-        """Return the experiment's metrics, the success metric first, and those of them to declare."""
-        key, by_key = read_metrics(success_metric, declared)
-        known = await self._repository.get_metrics({key, *by_key}, tenant_id)
-        success = by_key.get(key) or known.get(key) or Metric(key)
-        measured = [success, *(metric for metric in by_key.values() if metric.key != key)]
-        return measured, [metric for metric in measured if known.get(metric.key) != metric]
 
 
 def already_running(running: PromptExperiment, caller: Caller) -> AlreadyRunningError:

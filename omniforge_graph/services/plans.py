@@ -2,7 +2,8 @@
 
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.errors import IncompatibleTestError, Path, UnknownPluginError
+from omniforge_graph.domain.plan import Monitoring
+from omniforge_graph.errors import IncompatibleTestError, Path, UnknownPluginError, ValidationError
 from omniforge_graph.plugin.interfaces import StatisticalTest
 from omniforge_graph.plugin.registry import PluginRegistry
 
@@ -38,3 +39,27 @@ def check_plans(registry: PluginRegistry, experiment: PromptExperiment) -> None:
     registry.parse_options(registry.strategy(allocation.strategy), allocation.options, ("allocation", "options"))
     test = find_test(registry, analysis.test or registry.choose_test(experiment, metric), metric)
     registry.parse_options(test, analysis.options, ("analysis", "options"))
+    if not test.sequential and analysis.monitoring not in (None, Monitoring.FIXED):
+        raise ValidationError(
+            f"{test.name} cannot be made safe for many looks: choose the monitoring FIXED, or another test.",
+            path=("analysis", "monitoring"),
+        )
+    _check_roles(experiment)
+
+
+def _check_roles(experiment: PromptExperiment) -> None:
+    """Refuse a plan that gives a role to a metric the experiment does not measure, or the success metric another."""
+    measured = {each.key: each for each in experiment.metrics}
+    roles: list[tuple[Path, str]] = [
+        (("analysis", "goals", place), key) for place, key in enumerate(experiment.analysis.goals)
+    ]
+    guardrails = enumerate(experiment.analysis.guardrails)
+    roles += [(("analysis", "guardrails", place, "metric"), each.metric) for place, each in guardrails]
+    for path, key in roles:
+        if key not in measured:
+            raise ValidationError(
+                f"The experiment does not measure {key!r}; it measures {', '.join(measured)}. Add it to metrics.",
+                path=path,
+            )
+        if key == experiment.success_metric.key:
+            raise ValidationError(f"{key!r} is the success metric already: it decides by itself.", path=path)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from omniforge_graph.domain.change import Change, ChangeSet, Signature
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
-from omniforge_graph.domain.measurement import MeasuredSamples
+from omniforge_graph.domain.look import Look
+from omniforge_graph.domain.measurement import UnitQuestion, UnitTable
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
@@ -157,15 +158,22 @@ class PromptRepository(ABC):
         """Return, per experiment, the number of exposed units by variant id."""
 
     @abstractmethod
-    async def measure_many(self, asked: Sequence[tuple[PromptExperiment, Metric]]) -> list[MeasuredSamples]:
-        """Return unit-level statistics, one row per unit, for each experiment and metric asked for.
+    async def read_units(self, questions: Sequence[UnitQuestion]) -> list[UnitTable]:
+        """Return the exposed units with their values for each question.
 
-        An outcome counts from the unit's exposure to the experiment's end, both included.
+        An outcome counts from the unit's exposure to the experiment's end, both included; as a covariate it counts
+        before the exposure. What it costs grows with the units, not with the outcomes.
         """
 
-    async def measure(self, experiment: PromptExperiment, metric: Metric) -> MeasuredSamples:
-        """Return the unit-level statistics of one metric of one experiment."""
-        return (await self.measure_many([(experiment, metric)]))[0]
+    # ------------------------------------------------------------ looks
+
+    @abstractmethod
+    async def add_look(self, look: Look) -> bool:
+        """Store a look; return False, and store nothing, if the experiment has a look of that number."""
+
+    @abstractmethod
+    async def get_looks(self, experiment_ids: Collection[str]) -> dict[str, list[Look]]:
+        """Return the looks at each experiment that has any, the first one first."""
 
     # ------------------------------------------------------------ itself
 

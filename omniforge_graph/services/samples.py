@@ -1,7 +1,6 @@
 """Reading the numbers callers bring, variant by variant."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,9 @@ from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.sample_size import MAX_VARIANTS
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import Path, ValidationError
+from omniforge_graph.services.arms import Arm
 from omniforge_graph.services.observations import SPELLINGS, read_observations
 from omniforge_graph.statistics.samples import SampleStatistics
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A variant as an analysis sees it."""
-
-    id: str
-    name: str
-    is_control: bool = False
-
-
-def arms_of(experiment: PromptExperiment) -> tuple[Arm, ...]:
-    """Return an experiment's variants as arms."""
-    return tuple(Arm(variant.id, variant.name, variant.is_control) for variant in experiment.variants)
 
 
 def read_metrics(experiment: PromptExperiment, metrics: Mapping[str, Any], metric: Metric) -> MeasuredSamples:

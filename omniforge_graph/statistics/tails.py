@@ -32,19 +32,13 @@ def normal_p_value(z: FloatArray) -> tuple[FloatArray, FloatArray]:
 def student_p_value(t: FloatArray, degrees: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the two-sided p-value of Student's t and its log10; NaN stays NaN."""
     t, degrees = np.broadcast_arrays(np.minimum(np.abs(t), _LARGEST), degrees)
-    with np.errstate(all="ignore"):
-        odds = (t / np.sqrt(degrees)) ** 2
-        near, far = odds / (1 + odds), 1 / (1 + odds)
-        # Each form keeps its relative precision where its own argument is the small one.
-        p = np.where(
-            odds < 1,
-            scipy.special.betaincc(0.5, degrees / 2, near),
-            scipy.special.betainc(degrees / 2, 0.5, np.where(np.isnan(odds), np.nan, far)),
-        )
+    p = 2 * scipy.special.stdtr(degrees, -t)
+    with np.errstate(divide="ignore", invalid="ignore"):
         log10_p = np.log10(p)
         tiny = p < _UNDERFLOW
         if np.any(tiny):
-            log10_p[tiny] = _log_betainc(degrees[tiny] / 2, 0.5, odds[tiny]) / np.log(10)
+            odds = (t[tiny] / np.sqrt(degrees[tiny])) ** 2
+            log10_p[tiny] = _log_betainc(degrees[tiny] / 2, 0.5, odds) / np.log(10)
     return p, log10_p
 
 

@@ -49,6 +49,7 @@ class ChiSquareTest(StatisticalTest):
     name = "chi_square"
     description = "Pearson's chi-square over all variants at once, then each against the control."
     kinds = frozenset({MetricKind.BINARY})
+    sequential = True
     options_type = ChiSquareOptions
 
     def compare(

@@ -43,6 +43,7 @@ class FisherExactTest(StatisticalTest):
     name = "fisher_exact"
     description = "Fisher's exact test of each treatment against the control, right for any counts and cautious."
     kinds = frozenset({MetricKind.BINARY})
+    sequential = True
     options_type = FisherOptions
 
     def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: FisherOptions) -> ComparisonArrays:

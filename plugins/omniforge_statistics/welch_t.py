@@ -27,6 +27,8 @@ class WelchTTest(StatisticalTest):
     name = "welch_t"
     description = "Welch's t-test of means with unequal variances."
 
+    sequential = True
+
     def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: Options) -> ComparisonArrays:  # noqa: ARG002
         """Compare the treatments with the control; see `StatisticalTest.compare`."""
         control, treatments = samples.split(design.control)

@@ -64,6 +64,7 @@ class TwoProportionZTest(StatisticalTest):
     name = "z_test"
     description = "Two-proportion z-test, pooled, with Newcombe's interval; Fisher's exact test for small counts."
     kinds = frozenset({MetricKind.BINARY})
+    sequential = True
     options_type = ZTestOptions
 
     def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: ZTestOptions) -> ComparisonArrays:

@@ -64,6 +64,7 @@ def test_the_table_of_transitions_is_the_promised_one() -> None:
         Action.STOP: {"RUNNING"},
         Action.COMPLETE: {"RUNNING", "PAUSED"},
         Action.CANCEL: {"DRAFT", "RUNNING", "PAUSED"},
+        Action.PLAN: {"DRAFT"},
         Action.PROMOTE: {"RUNNING", "PAUSED", "COMPLETED"},
     }
 

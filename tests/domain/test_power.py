@@ -8,11 +8,19 @@ from scipy import special, stats
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import AnalysisPlan
-from omniforge_graph.domain.power import units_to_judge
+from omniforge_graph.domain.power import required_units
 from omniforge_graph.statistics.power import units_for_means, units_for_proportions
+from omniforge_graph.statistics.samples import SampleStatistics
 
 RATE, COST = Metric("rate"), Metric("cost", MetricKind.CONTINUOUS)
 LESS = Metric("errors", direction=Direction.LOWER_IS_BETTER)
+
+
+def units_to_judge(metric, plan, baseline, deviation, treatments):
+    """Return what is required after a thousand units a variant with this mean and spread."""
+    size = 1 + treatments
+    samples = SampleStatistics.of([1000] * size, [baseline] * size, [deviation**2] * size)
+    return required_units(samples, metric, plan, 0)
 
 
 def test_proportions_as_r_computes_them():

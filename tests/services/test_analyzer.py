@@ -3,10 +3,11 @@
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from omniforge_graph.domain.analysis import Verdict
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Aggregation, Direction, Metric, MetricKind
-from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
+from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan, Monitoring
 from omniforge_graph.domain.shares import WHOLE, lay_out
 from omniforge_graph.errors import (
     IncompatibleTestError,
@@ -57,7 +58,7 @@ def experiment(*metrics, names=("plain", "brief"), control=0, strategy="weighted
         allocation=AllocationPlan("seedseed", phases, strategy=strategy),
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         created_by="me",
-        analysis=AnalysisPlan(**plan),
+        analysis=AnalysisPlan(**{"monitoring": Monitoring.FIXED, **plan}),
     )
 
 
@@ -82,9 +83,8 @@ def assert_plain(value):
         for each in value:
             assert_plain(each)
     else:
-        assert is_dataclass(value), value
-        for field in fields(value):
-            assert_plain(getattr(value, field.name))
+        for name in value.__struct_fields__ if isinstance(value, msgspec.Struct) else [f.name for f in fields(value)]:
+            assert_plain(getattr(value, name))
 
 
 # ---------------------------------------------------------------- verdicts

@@ -1,0 +1,57 @@
+"""Looks at a running experiment: what was seen, when, so that later looks know what was really looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from omniforge_graph.domain.analysis import Effect
+from omniforge_graph.statistics.samples import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What a look saw of one treatment on one metric, in the metric's unit and relative to the control.
+
+    The intervals are those of that look, an end without bound is None. `p_value` is valid at any look; of a guardrail
+    it is the one of being within the margin. None where something could not be computed.
+    """
+
+    metric: str
+    treatment_id: str
+    absolute: Effect
+    relative: Effect
+    p_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look that counts. `number` is 1 for the first.
+
+    `units` are those of each variant in the experiment's order. `tuned_units` is the total number of units for which
+    always-valid intervals are tightest; the first look fixes it.
+    """
+
+    experiment_id: str
+    number: int
+    at: datetime
+    units: tuple[int, ...]
+    tuned_units: int
+    seen: tuple[LookedAt, ...]
+
+    @property
+    def total_units(self) -> int:
+        """The units of all variants."""
+        return sum(self.units)
+
+    def of(self, metric: str, treatment_id: str) -> LookedAt | None:
+        """Return what it saw of a treatment on a metric, None if it did not look there."""
+        return next((each for each in self.seen if (each.metric, each.treatment_id) == (metric, treatment_id)), None)
+
+
+def best_before(looks: Sequence[Look], metric: str, treatment_ids: Sequence[str]) -> FloatArray:
+    """Return for each treatment the smallest p-value that any look found on a metric, NaN if none found one."""
+    seen = ([look.of(metric, each) for look in looks] for each in treatment_ids)
+    past = ([each.p_value for each in column if each is not None and each.p_value is not None] for column in seen)
+    return np.array([min(column, default=np.nan) for column in past], dtype=np.float64)

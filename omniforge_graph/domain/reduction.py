@@ -1,0 +1,129 @@
+"""From a table of units to what a test judges: capped, adjusted, as a mean, a ratio or a quantile."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from omniforge_graph.domain.measurement import IntArray, MeasuredSamples, UnitTable, sources_of
+from omniforge_graph.domain.metric import Cap, Metric, MetricKind
+from omniforge_graph.statistics.clusters import design_effect
+from omniforge_graph.statistics.covariates import adjust, fill_missing
+from omniforge_graph.statistics.moments import Moments, mean_of
+from omniforge_graph.statistics.quantiles import quantiles_of
+from omniforge_graph.statistics.ratio import as_ratios
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+
+MOST_KEPT = 10_000
+"""Unit values that are kept beside their summary, for tests that need them: with more, the summary suffices."""
+
+
+def reduce_units(metric: Metric, table: UnitTable, variants: int) -> MeasuredSamples:
+    """Return what an experiment measured for one metric, all units together; shapes (variants,)."""
+    return _reduce(metric, table, table.variant, (variants,), keep_values=table.weight.sum() <= MOST_KEPT)
+
+
+def reduce_slices(metric: Metric, table: UnitTable, variants: int) -> MeasuredSamples:
+    """Return what an experiment measured in each slice of the table; shapes (slices, variants)."""
+    group = table.slice_of * variants + table.variant
+    return _reduce(metric, table, group, (len(table.slices), variants), keep_values=False)
+
+
+def _reduce(
+    metric: Metric, table: UnitTable, group: IntArray, shape: tuple[int, ...], *, keep_values: bool
+) -> MeasuredSamples:
+    own = 2 if metric.kind is MetricKind.RATIO else 1
+    # A unit without outcomes has no mean; its row counts as exposed and nowhere else.
+    measured = ~np.isnan(table.values[:, :own]).any(axis=1)
+    values, weight, place = table.values[measured], table.weight[measured], group[measured]
+    capped = None
+    if metric.cap is not None:
+        values, beyond = _capped(metric.cap, values, weight)
+        capped = _counted(place, weight * beyond, shape)
+    whole = MeasuredSamples(
+        samples=_none(shape),
+        exposed=_counted(group, table.weight, shape),
+        without_outcome=_counted(group, table.weight * ~table.observed[:, 0], shape),
+        capped=capped,
+    )
+    if metric.kind is MetricKind.QUANTILE:
+        assert metric.quantile is not None
+        quantiles = quantiles_of(values[:, 0], place, shape, metric.quantile, weights=weight)
+        return replace(whole, samples=quantiles.samples, lumped=quantiles.lumped, rounded=quantiles.rounded)
+    if values.shape[1] > own:
+        values = np.concatenate([values[:, :own], fill_missing(values[:, own:], weight)], axis=1)
+    moments = Moments.of_values(values, place, shape, weight)
+    found = _ratios(metric, whole, moments, table, group) if own == 2 else _means(whole, moments)
+    if not keep_values or own == 2:
+        return found
+    kept = _values(metric, moments, values, place, weight, shape[-1])
+    return replace(found, samples=replace(found.samples, values=kept))
+
+
+def _means(whole: MeasuredSamples, moments: Moments) -> MeasuredSamples:
+    if moments.mean.shape[-1] == 1:
+        return replace(whole, samples=mean_of(moments))
+    return _adjusted(whole, moments, equal_weights=False)
+
+
+def _ratios(
+    metric: Metric, whole: MeasuredSamples, moments: Moments, table: UnitTable, group: IntArray
+) -> MeasuredSamples:
+    if metric.denominator is None:
+        # The mean of all outcomes: how much do a unit's own outcomes resemble each other?
+        squares = _counted(group, table.weight * table.squares, moments.units.shape)
+        outcomes = np.nan_to_num(moments.mean[..., 1]) * moments.units
+        whole = replace(whole, outcomes=outcomes, design_effect=design_effect(moments.only([0, 1]), squares))
+    parts: list[int | tuple[int, int]] = [(0, 1)]
+    sources = sources_of(metric)
+    own_before = tuple(
+        next((at for at, each in enumerate(sources) if each == replace(source, before_exposure=True)), 0)
+        for source in sources[:2]
+    )
+    own_is_covariate = all(own_before)
+    if own_is_covariate:
+        parts.append((own_before[0], own_before[1]))
+    parts += [at for at in range(2, len(sources)) if not (own_is_covariate and at in own_before)]
+    found = as_ratios(moments, parts)
+    if len(parts) == 1:
+        return replace(whole, samples=mean_of(found))
+    return _adjusted(whole, found, equal_weights=True)
+
+
+def _adjusted(whole: MeasuredSamples, moments: Moments, *, equal_weights: bool) -> MeasuredSamples:
+    adjustment = adjust(moments, equal_weights=equal_weights)
+    after, before = (each.squared_standard_error.sum(axis=-1) for each in (adjustment.samples, adjustment.unadjusted))
+    reduction = None
+    if after.ndim == 0:
+        reduction = float(1 - after / before) if before > 0 else 0.0
+    return replace(whole, samples=adjustment.samples, observed=adjustment.unadjusted, variance_reduction=reduction)
+
+
+def _values(
+    metric: Metric, moments: Moments, values: FloatArray, place: IntArray, weight: FloatArray, variants: int
+) -> tuple[FloatArray, ...]:
+    """Return each unit's value, adjusted as its mean is."""
+    single = adjust(moments).values(values) if metric.covariates else values[:, 0]
+    times = weight.astype(np.intp)
+    return tuple(np.repeat(single[place == each], times[place == each]) for each in range(variants))
+
+
+def _capped(cap: Cap, values: FloatArray, weight: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Return the values with the first one of each row cut to the cap, and which rows that changed."""
+    first = values[:, 0]
+    upper = cap.upper
+    if cap.percentile is not None and first.size:
+        order = np.argsort(first)
+        share = np.cumsum(weight[order]) / weight.sum()
+        upper = float(first[order][min(int(np.searchsorted(share, cap.percentile)), first.size - 1)])
+    lower = -np.inf if cap.lower is None else cap.lower
+    cut = np.clip(first, lower, np.inf if upper is None else upper)
+    return np.concatenate([cut[:, None], values[:, 1:]], axis=1), cut != first
+
+
+def _counted(group: IntArray, weight: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    return np.bincount(group, weights=weight, minlength=int(np.prod(shape))).astype(np.float64).reshape(shape)
+
+
+def _none(shape: tuple[int, ...]) -> SampleStatistics:
+    unknown = np.full(shape, np.nan)
+    return SampleStatistics(np.zeros(shape), unknown, unknown)

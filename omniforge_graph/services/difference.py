@@ -1,0 +1,64 @@
+"""A comparison as a value for people, without an experiment around it."""
+
+import msgspec
+import numpy as np
+
+from omniforge_graph.domain.analysis import Effect
+from omniforge_graph.plugin.interfaces import ComparisonDesign
+from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
+from omniforge_graph.statistics.tails import normal_quantile
+
+
+class Difference(msgspec.Struct, frozen=True, gc=False):
+    """A treatment minus the control, at one look and unadjusted for the number of comparisons.
+
+    None is what the test does not offer, or what the data do not tell; `flags` say why.
+    """
+
+    absolute_effect: Effect
+    relative_effect: Effect
+    p_value: float | None = None
+    log10_p_value: float | None = None
+    probability_better: float | None = None
+    expected_loss: float | None = None
+    flags: tuple[Flag, ...] = ()
+
+
+def differences(found: ComparisonArrays, samples: SampleStatistics, design: ComparisonDesign) -> list[Difference]:
+    """Return a test's answer as values for people, in the order of its arrays."""
+    relative = found.relative_estimate, found.relative_lower, found.relative_upper
+    if found.relative_estimate is None:
+        relative = fieller_interval(*samples.split(design.control), normal_quantile(design.confidence_level))
+    size = found.estimate.size
+    return list(
+        map(
+            Difference,
+            map(Effect, *(_column(each, size) for each in (found.estimate, found.lower, found.upper))),
+            map(Effect, *(_column(each, size) for each in relative)),
+            _column(found.p_value, size),
+            _column(found.log10_p_value, size),
+            _column(found.probability_better, size),
+            _column(found.expected_loss, size),
+            _flags(found, size),
+        )
+    )
+
+
+def _column(values: FloatArray | None, size: int) -> list[float | None]:
+    """Return Python floats, None for what is unknown or unbounded."""
+    if values is None:
+        return [None] * size
+    column: list[float | None] = list(values.ravel().tolist())
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        column[place] = None
+    return column
+
+
+def _flags(found: ComparisonArrays, size: int) -> list[tuple[Flag, ...]]:
+    column: list[tuple[Flag, ...]] = [()] * size
+    for flag, mask in found.flags.items():
+        for place in np.flatnonzero(mask).tolist():
+            column[place] = (*column[place], flag)
+    return column

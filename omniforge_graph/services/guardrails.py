@@ -1,0 +1,79 @@
+"""Guardrails: is a treatment shown not to be worse by the margin or more?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from omniforge_graph.domain.analysis import GuardrailResult, GuardrailState
+from omniforge_graph.domain.look import Look, best_before
+from omniforge_graph.domain.measurement import MeasuredSamples
+from omniforge_graph.domain.metric import Metric, MetricKind
+from omniforge_graph.domain.monitoring import Standing
+from omniforge_graph.domain.plan import Guardrail, Monitoring
+from omniforge_graph.services.arms import Arm
+from omniforge_graph.statistics.noninferiority import non_inferiority
+
+
+def judge_guardrail(
+    guardrail: Guardrail,
+    metric: Metric | None,
+    measured: MeasuredSamples | None,
+    arms: Sequence[Arm],
+    standing: Standing,
+    looks: Sequence[Look],
+) -> list[GuardrailResult]:
+    """Return for each treatment whether it passes, one-sided at the plan's error rate, at any look.
+
+    Guardrails are not adjusted for their number: all of them have to pass, so that more of them make shipping harder,
+    not easier (Schultzberg et al. 2024).
+    """
+    treatments = [arm.id for arm in arms if not arm.is_control]
+    if metric is None or measured is None:
+        return [_unknown(guardrail, each) for each in treatments]
+    control = next(place for place, arm in enumerate(arms) if arm.is_control)
+    alone, others = measured.samples.split(control)
+    alpha = standing.plan.alpha
+    found = non_inferiority(
+        alone,
+        others,
+        guardrail.margin,
+        relative=guardrail.relative,
+        higher_is_better=metric.higher_is_better,
+        rates=metric.kind is MetricKind.BINARY,
+        alpha=standing.nominal_alpha(alpha),
+    )
+    passing = standing.valid_p_values(found.p_value, found.log10_p_value)
+    with np.errstate(divide="ignore"):
+        failing = standing.valid_p_values(1 - found.p_value, np.log10(1 - found.p_value))
+    if standing.monitoring is not Monitoring.FIXED:
+        best = best_before(looks, guardrail.metric, treatments)
+        passing = np.fmin(passing, best) if standing.judges_now else best
+        if not standing.judges_now:
+            failing = np.full_like(failing, np.nan)
+    margin = guardrail.margin * abs(float(alone.mean[0])) if guardrail.relative else guardrail.margin
+    return [
+        GuardrailResult(
+            guardrail.metric,
+            treatment,
+            _known(margin),
+            _known(found.estimate[place]),
+            _known(found.bound[place]),
+            _known(passing[place]),
+            _state(passing[place], failing[place], alpha),
+        )
+        for place, treatment in enumerate(treatments)
+    ]
+
+
+def _state(passing: np.float64, failing: np.float64, alpha: float) -> GuardrailState:
+    if failing < alpha:
+        return GuardrailState.FAILED
+    return GuardrailState.PASSED if passing < alpha else GuardrailState.UNDECIDED
+
+
+def _unknown(guardrail: Guardrail, treatment_id: str) -> GuardrailResult:
+    return GuardrailResult(guardrail.metric, treatment_id, None, None, None, None, GuardrailState.UNDECIDED)
+
+
+def _known(value: float | np.float64) -> float | None:
+    return float(value) if np.isfinite(value) else None

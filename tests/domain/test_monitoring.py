@@ -1,0 +1,123 @@
+"""Where an experiment stands when somebody looks."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special
+
+from omniforge_graph.domain.analysis import Effect
+from omniforge_graph.domain.look import Look, LookedAt, best_before
+from omniforge_graph.domain.monitoring import fewest_units, standing
+from omniforge_graph.domain.plan import AnalysisPlan, Monitoring
+
+OPEN, PLANNED = AnalysisPlan(), AnalysisPlan(horizon=10_000)
+FIXED = AnalysisPlan(monitoring=Monitoring.FIXED)
+
+
+def look(number, *units, seen=(), tuned=4000):
+    return Look("e", number, datetime(2026, 1, number, tzinfo=UTC), units, tuned, seen)
+
+
+def stand(plan, looks, *units, required=2000, ending=False):
+    return standing(plan, plan.looks_allowed, looks, units, required, ending=ending)
+
+
+def test_a_fixed_plan_judges_at_its_own_error_rate_and_only_at_the_end():
+    early, late = stand(FIXED, [], 1000, 3000), stand(FIXED, [], 2000, 2000)
+    assert (early.nominal_alpha(0.05), late.nominal_alpha(0.05)) == (0.05, 0.05)
+    assert (early.complete, late.complete) == (False, True)
+    assert early.missing_units == 1000
+
+
+def test_looks_spend_the_error_rate_and_the_last_one_spends_all():
+    looks, nominal, spent = [], [], []
+    for number in range(1, 11):
+        now = stand(PLANNED, looks, 500 * number, 500 * number)
+        assert now.counts
+        nominal.append(now.nominal_alpha(0.05))
+        spent.append(now.spent_alpha())
+        looks.append(look(number, 500 * number, 500 * number))
+    assert spent == sorted(spent)
+    assert spent[-1] == pytest.approx(0.05, rel=1e-9)
+    assert nominal == sorted(nominal)
+    assert nominal[-1] < 0.05  # the price of nine looks before
+
+
+def test_one_look_at_the_horizon_costs_nothing():
+    assert stand(PLANNED, [], 5000, 5000).nominal_alpha(0.05) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_a_look_soon_after_another_does_not_count_but_the_last_one_does():
+    before = [look(1, 1000, 1000)]
+    assert not stand(PLANNED, before, 1010, 1010).counts
+    assert stand(PLANNED, before, 1010, 1010, ending=True).counts
+    assert stand(PLANNED, before, 1100, 1100).counts
+    assert not stand(PLANNED, before, 1000, 1000, ending=True).counts  # nothing new to see
+
+
+def test_between_looks_that_count_a_group_sequential_plan_goes_by_the_last():
+    before = [look(1, 1000, 1000)]
+    between = stand(PLANNED, before, 1010, 1010)
+    assert not between.judges_now
+    assert between.nominal_alpha(0.05) == stand(PLANNED, [], 1000, 1000).nominal_alpha(0.05)
+    assert stand(OPEN, before, 1010, 1010).judges_now
+
+
+def test_after_the_horizon_was_looked_at_nothing_counts_any_more():
+    assert not stand(PLANNED, [look(1, 5000, 5000)], 9000, 9000).counts
+    assert stand(PLANNED, [look(1, 4000, 4000)], 9000, 9000).counts  # over-running: this look spends the rest
+
+
+def test_no_look_counts_before_each_variant_has_its_fewest_units():
+    assert not stand(OPEN, [], 99, 5000).counts
+    assert stand(OPEN, [], 100, 5000).counts
+    assert fewest_units(AnalysisPlan(horizon=100), Monitoring.GROUP_SEQUENTIAL, 2) == 25
+    assert fewest_units(OPEN, Monitoring.ALWAYS_VALID, 2) == 100
+
+
+def test_the_first_look_fixes_what_always_valid_intervals_are_tuned_to():
+    assert stand(OPEN, [], 200, 200, required=1500).tuned_units == 3000
+    assert stand(OPEN, [look(1, 200, 200, tuned=777)], 5000, 5000, required=1500).tuned_units == 777
+    assert stand(OPEN, [], 200, 200, required=None).tuned_units == 400
+
+
+@given(st.floats(-300, -1e-6), st.sampled_from([FIXED, OPEN, PLANNED]), st.integers(200, 6000))
+def test_a_valid_p_value_decides_exactly_as_the_nominal_error_rate_does(log10_p, plan, units):
+    """The two directions of one rule: p below the nominal alpha, or the valid p below alpha."""
+    now = stand(plan, [], units, units)
+    p = np.array([10.0**log10_p])
+    valid = now.valid_p_values(p, np.array([log10_p]))
+    nominal = now.nominal_alpha(0.05)
+    assert valid[0] >= p[0] * (1 - 1e-6)
+    if abs(np.log10(nominal) - log10_p) > 1e-3 and nominal > 1e-11:
+        assert (valid[0] < 0.05) == (p[0] < nominal)
+
+
+def test_always_valid_intervals_are_about_half_as_wide_again_where_they_are_tuned():
+    now = replace(stand(OPEN, [], 1500, 1500, required=1500))
+    critical = -special.ndtri(now.nominal_alpha(0.05) / 2)
+    assert critical / 1.959964 == pytest.approx(1.55, abs=0.01)  # the published ratio at the planned sample
+
+
+def test_unknown_p_values_stay_unknown():
+    for plan in (FIXED, OPEN, PLANNED):
+        assert np.isnan(stand(plan, [], 2000, 2000).valid_p_values(np.array([np.nan]), np.array([np.nan])))[0]
+
+
+def test_the_best_p_value_of_all_looks_is_remembered():
+    def seen(p):
+        return LookedAt("m", "t", Effect(1.0, 0.0, 2.0), Effect(None, None, None), p)
+
+    looks = [
+        look(1, 100, 100, seen=(seen(0.2),)),
+        look(2, 200, 200, seen=(seen(None),)),
+        look(3, 300, 300, seen=(seen(0.4),)),
+    ]
+    found = best_before(looks, "m", ["t", "other"])
+    assert found[0] == 0.2
+    assert np.isnan(found[1])
+    assert looks[0].total_units == 200
