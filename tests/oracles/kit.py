@@ -3,7 +3,7 @@
 import numpy as np
 
 from omniforge_graph.domain.metric import Direction, Metric
-from omniforge_graph.domain.plan import AnalysisPlan
+from omniforge_graph.domain.plan import AnalysisPlan, Monitoring
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.samples import read_variants
@@ -12,7 +12,7 @@ from omniforge_graph.services.samples import read_variants
 def analyze(rows, kind, test, *, confidence=0.95, inverse=False, **options):
     metric = Metric("metric", kind, Direction.LOWER_IS_BETTER if inverse else Direction.HIGHER_IS_BETTER)
     arms, samples = read_variants([{"name": f"v{n}", **row} for n, row in enumerate(rows)], metric)
-    plan = AnalysisPlan(test=test, options=options, confidence_level=confidence)
+    plan = AnalysisPlan(test=test, options=options, confidence_level=confidence, monitoring=Monitoring.FIXED)
     return ExperimentAnalyzer(installed_plugins()).judge(arms, metric, plan, samples)
 
 
