@@ -81,7 +81,7 @@ def told_progress(progress: Progress) -> str:
     units = f"{progress.units:,} units"
     if progress.planned_units is not None:
         units = f"{progress.units:,} of {progress.planned_units:,} planned units"
-    parts = [str(progress.monitoring), units, f"looks before: {progress.looks}"]
+    parts = [str(progress.monitoring), units, f"looks: {progress.looks}"]
     if progress.nominal_alpha:
         parts.append(f"judged at alpha {progress.nominal_alpha:.2g}")
     if progress.days_left:
@@ -94,13 +94,15 @@ def _table(experiment: PromptExperiment, result: AnalysisResult) -> Table:
     table = Table(
         title=f"{escape(experiment.name)} · {experiment.status} · {escape(result.metric)} by {result.test}",
         title_justify="left",
+        caption="Effects are relative to the control.",
+        caption_justify="left",
     )
     table.add_column("Variant")
     tests = any(each.adjusted_p_value is not None for each in result.comparisons)
     beliefs = any(each.probability_better is not None for each in result.comparisons)
-    headings = ["Units", "Rate" if binary else "Mean", "Relative effect", f"{result.confidence_level:.0%} interval"]
+    headings = ["Units", "Rate" if binary else "Mean", "Effect", f"{result.confidence_level:.0%} interval"]
     for heading in headings + ["p adjusted"] * tests + ["P(better)"] * beliefs:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     comparisons = {each.treatment_id: each for each in result.comparisons}
     for stats in result.variant_stats.values():
         name = escape(stats.name)

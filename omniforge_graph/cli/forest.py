@@ -53,9 +53,14 @@ class _Scale:
 
     @classmethod
     def of(cls, effects: Iterable[Effect], cells: int) -> "_Scale":
-        every = [value for each in effects for value in (each.estimate, each.lower, each.upper) if value is not None]
+        known = [each for each in effects if each.estimate is not None]
+        every = [value for each in known for value in (each.estimate, each.lower, each.upper) if value is not None]
         low, high = min([0.0, *every]), max([0.0, *every])
-        return cls(low, high, cells) if low < high else cls(-1.0, 1.0, cells)
+        if low == high:
+            return cls(-1.0, 1.0, cells)
+        arrow = (high - low) / 20  # room for an arrow beside the last point
+        below, above = any(each.lower is None for each in known), any(each.upper is None for each in known)
+        return cls(low - arrow * below, high + arrow * above, cells)
 
     def place(self, value: float) -> int:
         return round((value - self.low) / (self.high - self.low) * (self.cells - 1))

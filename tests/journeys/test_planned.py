@@ -74,7 +74,7 @@ def test_a_planned_experiment_from_its_plan_to_its_verdict(server) -> None:
     found = server.data("Findings", {"id": draft["id"]})["analysis"]
     assert found["plan"] == plan
     progress = found["progress"]
-    assert (progress["monitoring"], progress["looks"], progress["complete"]) == ("GROUP_SEQUENTIAL", 0, False)
+    assert (progress["monitoring"], progress["looks"], progress["complete"]) == ("GROUP_SEQUENTIAL", 1, False)
     assert (progress["units"], progress["plannedUnits"], progress["missingUnits"]) == (600, 1200, 600)
     assert progress["information"] == 0.5
     # O'Brien and Fleming's function at half the information, two-sided 0.05: z = 2.963 (Lan & DeMets 1983).

@@ -47,7 +47,7 @@ class Progress:
     monitoring: Monitoring = strawberry.field(
         description="The monitoring in force: FIXED also for a test that cannot be made safe for many looks."
     )
-    looks: int = strawberry.field(description="Looks that counted before this one.")
+    looks: int = strawberry.field(description="Looks that counted so far, this one included if it does.")
     units: float = strawberry.field(description="Exposed units of all variants.")
     planned_units: float | None = strawberry.field(
         description="Units of all variants at which it is planned to end; null while that cannot be told."
