@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from omniforge_graph.domain.measurement import IntArray, MeasuredSamples, UnitTable, sources_of
-from omniforge_graph.domain.metric import Cap, Metric, MetricKind
+from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.statistics.clusters import design_effect
 from omniforge_graph.statistics.covariates import adjust, fill_missing
 from omniforge_graph.statistics.moments import Moments, mean_of
 from omniforge_graph.statistics.quantiles import quantiles_of
 from omniforge_graph.statistics.ratio import as_ratios
-from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
+from omniforge_graph.statistics.winsorise import winsorise
 
 MOST_KEPT = 10_000
 """Unit values that are kept beside their summary, for tests that need them: with more, the summary suffices."""
@@ -37,8 +38,10 @@ def _reduce(
     values, weight, place = table.values[measured], table.weight[measured], group[measured]
     capped = None
     if metric.cap is not None:
-        values, beyond = _capped(metric.cap, values, weight)
-        capped = _counted(place, weight * beyond, shape)
+        cap = metric.cap
+        cut = winsorise(values[:, 0], cap.lower, cap.upper, cap.percentile, weight)
+        values = np.concatenate([cut.values[:, None], values[:, 1:]], axis=1)
+        capped = _counted(place, weight * cut.capped, shape)
     whole = MeasuredSamples(
         samples=_none(shape),
         exposed=_counted(group, table.weight, shape),
@@ -52,7 +55,12 @@ def _reduce(
     if values.shape[1] > own:
         values = np.concatenate([values[:, :own], fill_missing(values[:, own:], weight)], axis=1)
     moments = Moments.of_values(values, place, shape, weight)
-    found = _ratios(metric, whole, moments, table, group) if own == 2 else _means(whole, moments)
+    if metric.kind is MetricKind.RATIO and metric.denominator is None:
+        # The mean of all outcomes: how much do a unit's own outcomes resemble each other?
+        squares = table.squares[measured]
+        clustered = design_effect(values[:, 0], values[:, 1], squares, place, shape, weight)
+        whole = replace(whole, outcomes=clustered.outcomes, design_effect=clustered.effect)
+    found = _ratios(metric, whole, moments) if own == 2 else _means(whole, moments)
     if not keep_values or own == 2:
         return found
     kept = _values(metric, moments, values, place, weight, shape[-1])
@@ -65,14 +73,7 @@ def _means(whole: MeasuredSamples, moments: Moments) -> MeasuredSamples:
     return _adjusted(whole, moments, equal_weights=False)
 
 
-def _ratios(
-    metric: Metric, whole: MeasuredSamples, moments: Moments, table: UnitTable, group: IntArray
-) -> MeasuredSamples:
-    if metric.denominator is None:
-        # The mean of all outcomes: how much do a unit's own outcomes resemble each other?
-        squares = _counted(group, table.weight * table.squares, moments.units.shape)
-        outcomes = np.nan_to_num(moments.mean[..., 1]) * moments.units
-        whole = replace(whole, outcomes=outcomes, design_effect=design_effect(moments.only([0, 1]), squares))
+def _ratios(metric: Metric, whole: MeasuredSamples, moments: Moments) -> MeasuredSamples:
     parts: list[int | tuple[int, int]] = [(0, 1)]
     sources = sources_of(metric)
     own_before = tuple(
@@ -105,19 +106,6 @@ def _values(
     single = adjust(moments).values(values) if metric.covariates else values[:, 0]
     times = weight.astype(np.intp)
     return tuple(np.repeat(single[place == each], times[place == each]) for each in range(variants))
-
-
-def _capped(cap: Cap, values: FloatArray, weight: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Return the values with the first one of each row cut to the cap, and which rows that changed."""
-    first = values[:, 0]
-    upper = cap.upper
-    if cap.percentile is not None and first.size:
-        order = np.argsort(first)
-        share = np.cumsum(weight[order]) / weight.sum()
-        upper = float(first[order][min(int(np.searchsorted(share, cap.percentile)), first.size - 1)])
-    lower = -np.inf if cap.lower is None else cap.lower
-    cut = np.clip(first, lower, np.inf if upper is None else upper)
-    return np.concatenate([cut[:, None], values[:, 1:]], axis=1), cut != first
 
 
 def _counted(group: IntArray, weight: FloatArray, shape: tuple[int, ...]) -> FloatArray:

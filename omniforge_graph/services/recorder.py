@@ -18,6 +18,7 @@ from omniforge_graph.domain.event import (
     clean_attributes,
 )
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
+from omniforge_graph.domain.measurement import sources_of
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
 from omniforge_graph.errors import (
@@ -146,7 +147,11 @@ def _outcome(
         experiment = experiments.get(event.experiment_id)
         if experiment is None:
             raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))
-        metrics = [experiment.metric(event.metric)]
+        # What a ratio or a covariate reads may be recorded for the experiment too, though it measures it only there.
+        read = any(source.metric == event.metric for each in experiment.metrics for source in sources_of(each))
+        metrics = declared.get(event.metric, ()) if read else ()
+        if not metrics or event.metric in {each.key for each in experiment.metrics}:
+            metrics = [experiment.metric(event.metric)]
     if not metrics:
         raise MetricNotFoundError(
             f"Nobody declared the metric {event.metric!r}: declare it with an experiment or on its own first.",

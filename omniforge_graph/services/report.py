@@ -85,12 +85,10 @@ def assess(
         PluginError: a test failed or broke its contract.
     """
     judged = [
-        with_history(
-            judge(each.metric, each.measured, setting.control, each.test, each.options, setting.standing),
-            setting.arms, setting.standing, setting.looks,
-        )
-        for each in family
-    ]  # fmt: skip
+        judge(each.metric, each.measured, setting.control, each.test, each.options, setting.standing) for each in family
+    ]
+    if decides:  # looks remember the goals; of other metrics they know nothing
+        judged = [with_history(each, setting.arms, setting.standing, setting.looks) for each in judged]
     adjusted = _adjusted(judged, correction)
     compared = [comparisons_of(each, setting.arms, p)[0] for each, p in zip(judged, adjusted, strict=True)]
     passed = [
