@@ -13,7 +13,7 @@ from omniforge_graph.domain.analysis import AnalysisResult, SliceAnalysis
 from omniforge_graph.domain.event import clean_dimension
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
 from omniforge_graph.domain.look import Look
-from omniforge_graph.domain.measurement import UnitQuestion, UnitTable, sources_of
+from omniforge_graph.domain.measurement import NO_VALUE, UnitQuestion, UnitTable, sources_of
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.reduction import reduce_slices, reduce_units
 from omniforge_graph.errors import OmniForgeError, UnavailableError
@@ -215,10 +215,10 @@ class AnalysisService:
         test: str | None,
         looks: Sequence[Look],
     ) -> SliceAnalysis:
-        measured = reduce_slices(metric, table, len(experiment.variants))
-        return self.analyzer.slices(
-            experiment, dimension, table.slices, measured, metric=metric.key, test=test, looks=looks
-        )
+        values = table.slices or (NO_VALUE,)  # a test is asked also when nobody was exposed: it may not fit the metric
+        measured = reduce_slices(metric, replace(table, slices=values), len(experiment.variants))
+        found = self.analyzer.slices(experiment, dimension, values, measured, metric=metric.key, test=test, looks=looks)
+        return found if table.slices else replace(found, slices=())
 
     def _to_record(self, request: AnalysisRequest, found: Assessment) -> bool:
         experiment = request.experiment
