@@ -14,13 +14,17 @@ from omniforge_graph.plugin.interfaces import AllocationStrategy, ComparisonDesi
 from omniforge_graph.statistics.alternative import Alternative
 from omniforge_graph.statistics.best import Best, BetaComparison, best_of_betas, best_of_normals, compare_betas
 from omniforge_graph.statistics.beta import Beta
+from omniforge_graph.statistics.clusters import DesignEffect, design_effect
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.covariates import Adjustment, adjust, fill_missing, relative_gradient
 from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
 from omniforge_graph.statistics.density import Density, beta_density, beta_difference_density, normal_density
 from omniforge_graph.statistics.difference_intervals import DIFFERENCE_INTERVALS, newcombe_interval
 from omniforge_graph.statistics.fisher import exact_where, fisher_exact
+from omniforge_graph.statistics.moments import Moments, mean_of, samples_of_values
 from omniforge_graph.statistics.multiplicity import holm
 from omniforge_graph.statistics.normal_effect import NormalEffect, best_of_effects, posterior_effect
+from omniforge_graph.statistics.permutation import Permutation, permutation_test
 from omniforge_graph.statistics.proportions import (
     CrossTable,
     chi_square_log10_p_value,
@@ -30,7 +34,15 @@ from omniforge_graph.statistics.proportions import (
     small_expected_counts,
     two_proportion_z,
 )
-from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.quantiles import Quantiles, quantile_interval, quantiles_from_bounds, quantiles_of
+from omniforge_graph.statistics.ratio import as_ratios, ratio_of
+from omniforge_graph.statistics.relative import (
+    RELATIVE_INTERVALS,
+    delta_error,
+    delta_interval,
+    fieller_interval,
+    log_ratio_interval,
+)
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 from omniforge_graph.statistics.tails import (
     chi_square_p_value,
@@ -40,10 +52,14 @@ from omniforge_graph.statistics.tails import (
     student_quantile,
 )
 from omniforge_graph.statistics.thompson import ThompsonWeights, thompson_weights
+from omniforge_graph.statistics.welch import WelchT, too_skewed, welch_t
+from omniforge_graph.statistics.winsorise import Winsorised, winsorise
 
 __all__ = [
     "DIFFERENCE_INTERVALS",
+    "RELATIVE_INTERVALS",
     "WHOLE",
+    "Adjustment",
     "Aggregation",
     "AllocationStrategy",
     "Alternative",
@@ -56,21 +72,29 @@ __all__ = [
     "ComparisonDesign",
     "CrossTable",
     "Density",
+    "DesignEffect",
     "Direction",
     "ExperimentStatus",
     "Flag",
     "FloatArray",
     "Metric",
     "MetricKind",
+    "Moments",
     "NormalEffect",
     "Options",
+    "Permutation",
     "Phase",
     "PromptExperiment",
+    "Quantiles",
     "Range",
     "SampleStatistics",
     "StatisticalTest",
     "ThompsonWeights",
     "Variant",
+    "WelchT",
+    "Winsorised",
+    "adjust",
+    "as_ratios",
     "best_of_betas",
     "best_of_effects",
     "best_of_normals",
@@ -82,22 +106,38 @@ __all__ = [
     "chi_square_p_value",
     "compare_betas",
     "cross_table",
+    "delta_error",
+    "delta_interval",
+    "design_effect",
     "exact_where",
     "fieller_interval",
+    "fill_missing",
     "fisher_exact",
     "holm",
     "hookimpl",
+    "log_ratio_interval",
+    "mean_of",
     "newcombe_interval",
     "normal_density",
     "normal_p_value",
     "normal_quantile",
     "pairs_with_control",
     "pearson_chi_square",
+    "permutation_test",
     "posterior_effect",
+    "quantile_interval",
+    "quantiles_from_bounds",
+    "quantiles_of",
+    "ratio_of",
+    "relative_gradient",
+    "samples_of_values",
     "small_expected_counts",
     "student_p_value",
     "student_quantile",
     "thompson_weights",
+    "too_skewed",
     "two_proportion_z",
     "usual_test",
+    "welch_t",
+    "winsorise",
 ]

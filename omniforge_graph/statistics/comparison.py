@@ -17,6 +17,9 @@ class Flag(StrEnum):
     APPROXIMATE = "APPROXIMATE"
     SKEWED = "SKEWED"
     NO_BASELINE = "NO_BASELINE"
+    NO_VALUES = "NO_VALUES"
+    NO_STANDARD_ERROR = "NO_STANDARD_ERROR"
+    TIED = "TIED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,58 +1,86 @@
 """Welch's t-test: is the treatment's mean different, whatever the variances?"""
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
+import msgspec
 import numpy as np
 
 from omniforge_graph.plugin import (
+    RELATIVE_INTERVALS,
+    Alternative,
     ComparisonArrays,
     ComparisonDesign,
     Flag,
     Options,
     SampleStatistics,
     StatisticalTest,
-    fieller_interval,
     hookimpl,
-    student_p_value,
-    student_quantile,
+    too_skewed,
+    welch_t,
 )
+
+
+class WelchOptions(Options, frozen=True):
+    """What Welch's test is to show, and how the relative interval is made."""
+
+    alternative: Annotated[
+        Alternative,
+        msgspec.Meta(description="What to show: a difference, or that the treatment's mean is greater or less."),
+    ] = Alternative.TWO_SIDED
+    relative: Annotated[
+        Literal["fieller", "delta", "log_ratio"],
+        msgspec.Meta(
+            description="How the relative interval is made. fieller excludes 0 exactly when the test rejects; delta is "
+            "symmetric and lopsided in its errors; log_ratio needs positive means."
+        ),
+    ] = "fieller"
 
 
 class WelchTTest(StatisticalTest):
     """Unequal-variances t-test (Welch 1947) with Satterthwaite's degrees of freedom.
 
-    The relative interval is Fieller's with the same critical value, so that it excludes 0 exactly when p < alpha.
+    The relative interval has the same critical value. Where the values are known to be so skewed that the units are
+    too few for the mean to be normal (Kohavi et al. 2014), a flag says so. A one-sided alternative gives intervals
+    with one infinite end.
     """
 
     name = "welch_t"
     description = "Welch's t-test of means with unequal variances."
-
+    options_type = WelchOptions
     sequential = True
 
-    def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: Options) -> ComparisonArrays:  # noqa: ARG002
+    def compare(self, samples: SampleStatistics, design: ComparisonDesign, options: WelchOptions) -> ComparisonArrays:
         """Compare the treatments with the control; see `StatisticalTest.compare`."""
         control, treatments = samples.split(design.control)
-        empty = (control.units == 0) | (treatments.units == 0)
-        alone = ~empty & ((control.units < 2) | (treatments.units < 2))
-        estimate = treatments.mean - control.mean
-        square = control.squared_standard_error + treatments.squared_standard_error
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            error = np.sqrt(np.where(square > 0, square, np.nan))
-            share = control.squared_standard_error / square
-            degrees = 1 / (share**2 / (control.units - 1) + (1 - share) ** 2 / (treatments.units - 1))
-            p_value, log10_p_value = student_p_value(estimate / error, degrees)
-        critical = student_quantile(degrees, design.confidence_level)
-        relative, relative_lower, relative_upper = fieller_interval(control, treatments, critical)
+        found = welch_t(control, treatments, design.confidence_level, options.alternative)
+        relative, lower, upper = RELATIVE_INTERVALS[options.relative](control, treatments, found.critical)
+        if options.alternative is not Alternative.TWO_SIDED:
+            lower, upper = options.alternative.bounds(lower, upper)
+        flags = {}
+        poor = np.isnan(found.p_value)
+        if poor.any():
+            empty = (control.units == 0) | (treatments.units == 0)
+            alone = ~empty & ((control.units < 2) | (treatments.units < 2))
+            equal = (control.variance == 0) & (treatments.variance == 0)
+            flags = {
+                Flag.NO_UNITS: empty,
+                Flag.TOO_FEW_UNITS: alone,
+                Flag.NO_VARIANCE: equal,
+                Flag.NO_STANDARD_ERROR: poor & ~(empty | alone | equal),
+            }
+        if samples.skewness is not None:
+            flags[Flag.SKEWED] = ~poor & (too_skewed(control) | too_skewed(treatments))
         return ComparisonArrays(
-            estimate=estimate,
-            lower=estimate - critical * error,
-            upper=estimate + critical * error,
+            estimate=found.estimate,
+            lower=found.lower,
+            upper=found.upper,
             relative_estimate=relative,
-            relative_lower=relative_lower,
-            relative_upper=relative_upper,
-            p_value=p_value,
-            log10_p_value=log10_p_value,
-            flags={Flag.NO_UNITS: empty, Flag.TOO_FEW_UNITS: alone, Flag.NO_VARIANCE: square == 0},
+            relative_lower=lower,
+            relative_upper=upper,
+            p_value=found.p_value,
+            log10_p_value=found.log10_p_value,
+            flags=flags,
         )
 
 
