@@ -60,7 +60,7 @@ def test_three_looks_agree_with_the_trivariate_normal():
         assert 1 - within == pytest.approx(found.cumulative_alpha[looks - 1], abs=1e-7)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(t=LOOKS, alpha=st.floats(1e-4, 0.5), spending=SPENDINGS, sides=st.sampled_from([1, 2]))
 def test_what_the_bounds_reject_is_what_was_spent(t, alpha, spending, sides):
     found = boundaries(t, alpha, spending, sides)
@@ -70,13 +70,13 @@ def test_what_the_bounds_reject_is_what_was_spent(t, alpha, spending, sides):
     np.testing.assert_allclose(found.cumulative_alpha, sides * spending.spent(t, alpha / sides), rtol=1e-14)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(t=LOOKS, alpha=st.floats(1e-4, 0.4), spending=SPENDINGS, sides=st.sampled_from([1, 2]))
 def test_a_larger_level_lowers_every_bound(t, alpha, spending, sides):
     assert np.all(boundaries(t, 1.2 * alpha, spending, sides).z < boundaries(t, alpha, spending, sides).z)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(t=LOOKS, alpha=st.floats(1e-4, 0.5), spending=SPENDINGS)
 def test_a_look_is_never_stricter_than_by_itself_allowed_nor_looser_than_the_whole_level(t, alpha, spending):
     found = boundaries(t, alpha, spending)
@@ -85,6 +85,7 @@ def test_a_look_is_never_stricter_than_by_itself_allowed_nor_looser_than_the_who
     assert np.all(found.nominal_p <= found.cumulative_alpha * (1 + 1e-9))
 
 
+@settings(deadline=None)
 @given(looks=st.integers(2, 30), alpha=st.floats(0.001, 0.2))
 def test_obrien_and_fleming_start_strict_and_relax(looks, alpha):
     assert np.all(np.diff(boundaries(even(looks), alpha, OBRIEN_FLEMING).z) < 0)
@@ -153,7 +154,7 @@ def test_nominal_alpha_is_that_of_the_last_look():
     assert spent == found.cumulative_alpha[-1]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(t=LOOKS, alpha=st.floats(1e-6, 0.5), spending=SPENDINGS, sides=st.sampled_from([1, 2]))
 def test_a_statistic_on_the_bound_has_the_level_as_its_repeated_p_value(t, alpha, spending, sides):
     z = boundaries(t, alpha, spending, sides).z[-1]
@@ -171,7 +172,7 @@ def test_many_p_values_at_once_agree_with_one_at_a_time(spending, sides):
     np.testing.assert_allclose(found, levels, rtol=1e-4)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(t=LOOKS, spending=SPENDINGS)
 def test_repeated_p_values_rise_with_the_ordinary_ones_and_are_never_below(t, spending):
     ordinary = np.linspace(-40, 0, 81)

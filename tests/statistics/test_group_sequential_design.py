@@ -54,7 +54,7 @@ def test_one_look_costs_nothing():
     assert found.expected_with_effect == found.inflation
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(looks=st.integers(2, 12), power=st.floats(0.5, 0.95), sides=st.sampled_from([1, 2]))
 def test_more_units_reach_the_power_and_early_stops_save_some(looks, power, sides):
     design = boundaries(even(looks), 0.05, Spending(SpendingKind.POCOCK), sides)

@@ -13,20 +13,20 @@ from omniforge_graph.statistics.quantile_sequence import sequential_quantile_p_v
 SAMPLES = st.lists(st.integers(0, 30), min_size=1, max_size=60)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(x=SAMPLES, y=SAMPLES, quantile=st.floats(0.05, 0.95))
 def test_swapping_the_samples_changes_nothing(x, y, quantile):
     assert sequential_quantile_p_value(x, y, quantile, 100) == sequential_quantile_p_value(y, x, quantile, 100)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(x=SAMPLES, y=SAMPLES, quantile=st.floats(0.05, 0.95))
 def test_only_the_order_of_values_counts(x, y, quantile):
     scaled = [np.exp(np.array(each) / 7) for each in (x, y)]
     assert sequential_quantile_p_value(*scaled, quantile, 100) == sequential_quantile_p_value(x, y, quantile, 100)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(x=SAMPLES, quantile=st.floats(0.05, 0.95))
 def test_a_sample_does_not_differ_from_itself(x, quantile):
     assert sequential_quantile_p_value(x, x, quantile, 100)[0] == 1
