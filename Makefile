@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench schema lock clean
+.PHONY: help install run test check format bench peers schema lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,12 @@ format: install ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install ## Measure requests per second against a raw ASGI echo of the same run
+bench: install ## Measure the server against a raw ASGI echo and the statistics against peers (ARGS="--part statistics")
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+peers: ## Make .venv-peers with the libraries that the statistics are measured against
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements-peers.txt
 
 schema: install ## Print the GraphQL schema into schema.graphql
 	$(BIN)/omniforge-graph schema
@@ -48,4 +52,4 @@ lock: ## Resolve requirements.lock anew (needs uv)
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

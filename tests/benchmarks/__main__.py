@@ -1,6 +1,7 @@
-"""`make bench`: what the server costs, against a raw ASGI echo of the same run."""
+"""`make bench`: the server against a raw ASGI echo, and the statistics against other libraries, of the same run."""
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.benchmarks.against import HOW_TO_INSTALL, Speed, compare_speed, missing, peers, seconds_to_import
 from tests.benchmarks.measuring import Figures, Plan, run
-from tests.benchmarks.report import as_json, as_table
+from tests.benchmarks.report import as_json, as_table, speed_table
+from tests.benchmarks.workloads import WORKS
+
+
+class Part(StrEnum):
+    """What there is to measure."""
+
+    SERVER = "server"
+    STATISTICS = "statistics"
 
 
 def main(
@@ -20,25 +30,47 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="Measure rows whose name has this part, such as postgres; repeatable.")
     ] = None,
+    part: Annotated[list[Part] | None, typer.Option(help="Measure this part; repeatable. Both unless given.")] = None,
+    peers_python: Annotated[
+        Path | None, typer.Option("--peers", help="The interpreter where the peers of the statistics are installed.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file.")] = None,
 ) -> None:
-    """Measure requests per second of one worker beside a raw ASGI echo."""
+    """Measure requests per second of one worker beside a raw ASGI echo, and the statistics beside other libraries."""
     plan = Plan(seconds=seconds, only=tuple(only or ()))
     if quick:
         plan = Plan(seconds=0.3, rounds=2, units=1_000, only=plan.only)
     console = Console()
-    rows = _measure(plan, console)
-    if not rows:
+    wide = console if console.is_terminal else Console(width=140)
+    rows = _measure(plan, console) if Part.SERVER in (part or Part) else []
+    if rows:
+        wide.print(as_table(rows, plan))
+    works = tuple(each for each in WORKS if plan.wants(each)) if Part.STATISTICS in (part or Part) else ()
+    speeds, importing = _compare(works, plan, peers_python, wide) if works else ([], None)
+    if not rows and not works:
         console.print(f"No scenario has {' or '.join(plan.only)} in its name.")
         raise typer.Exit(2)
-    wide = console if console.is_terminal else Console(width=140)
-    wide.print(as_table(rows, plan))
     if json_file is not None:
-        json_file.write_bytes(as_json(rows, plan))
+        json_file.write_bytes(as_json(rows, plan, speeds, importing))
     failing = [row for row in rows if row.failed]
     for row in failing:
         console.print(f"{row.name}: {row.failed:,} failed; the first: {row.complaint}", markup=False)
     raise typer.Exit(1 if failing else 0)
+
+
+def _compare(
+    works: tuple[str, ...], plan: Plan, interpreter: Path | None, console: Console
+) -> tuple[list[Speed], float]:
+    with peers(interpreter, plan.seconds / 4) as ask:
+        absent = missing(ask)
+        speeds = list(compare_speed(works, ask, plan.seconds / 4, plan.rounds))
+    importing = seconds_to_import()
+    console.print(speed_table(speeds, importing))
+    for name, reason in absent.items():
+        console.print(f"{name} is left out: {reason}", markup=False)
+    if absent:
+        console.print(HOW_TO_INSTALL, markup=False)
+    return speeds, importing
 
 
 def _measure(plan: Plan, console: Console) -> list[Figures]:

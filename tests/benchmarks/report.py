@@ -9,10 +9,22 @@ from typing import Any
 import msgspec
 from rich.table import Table
 
+from tests.benchmarks.against import OURS, Speed
 from tests.benchmarks.measuring import Figures, Plan
 from tests.benchmarks.processes import cores
 
-LIBRARIES = ("uvicorn", "uvloop", "httptools", "graphql-core", "strawberry-graphql", "aiosqlite", "asyncpg", "msgspec")
+LIBRARIES = (
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "graphql-core",
+    "strawberry-graphql",
+    "aiosqlite",
+    "asyncpg",
+    "msgspec",
+    "numpy",
+    "scipy",
+)
 
 
 def as_table(rows: Sequence[Figures], plan: Plan) -> Table:
@@ -39,7 +51,34 @@ def as_table(rows: Sequence[Figures], plan: Plan) -> Table:
     return table
 
 
-def as_json(rows: Sequence[Figures], plan: Plan) -> bytes:
+def speed_table(speeds: Sequence[Speed], importing: float) -> Table:
+    """Return our statistics beside those of the peers: how many times our time they take."""
+    caption = f"medians of rounds; import omniforge_graph takes {importing:.3f} s"
+    table = Table(title="Statistics against peers", caption=caption)
+    for name in ("work", "who", "way"):
+        table.add_column(name, no_wrap=True)
+    for name in ("time", "ratio", "apart"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in speeds:
+        ours = row.who == OURS
+        table.add_row(
+            row.work if ours else "",
+            f"[bold]{row.who}[/]" if ours else row.who,
+            row.way,
+            _duration(row.seconds),
+            "" if row.ratio is None else f"{row.ratio:,.3g} x",
+            "" if row.apart is None else f"{row.apart:.0e}",
+        )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:,.1f} us"
+    return f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
+
+
+def as_json(rows: Sequence[Figures], plan: Plan, speeds: Sequence[Speed] = (), importing: float | None = None) -> bytes:
     """Return everything that was measured, and on what."""
     document: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,5 +89,7 @@ def as_json(rows: Sequence[Figures], plan: Plan) -> bytes:
         "libraries": {name: version(name) for name in LIBRARIES},
         "plan": plan,
         "figures": rows,
+        "statistics": speeds,
+        "import_seconds": importing,
     }
     return msgspec.json.format(msgspec.json.encode(document))

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
 from omniforge_graph.errors import IncompatibleTestError, UnknownPluginError, ValidationError
-from omniforge_graph.services.comparing import compare_many, compare_means, compare_rates
+from omniforge_graph.services.comparing import compare_many, compare_means, compare_rates, compare_values
 from omniforge_graph.statistics.comparison import Flag
+from omniforge_graph.statistics.covariates import adjust
+from omniforge_graph.statistics.moments import Moments
 from omniforge_graph.statistics.samples import SampleStatistics
 
 AMOUNT = Metric("amount", MetricKind.CONTINUOUS)
@@ -94,6 +96,50 @@ def test_the_direction_and_the_options_reach_the_test():
     assert abs(firm.absolute_effect.estimate) < abs(good.absolute_effect.estimate)
 
 
+def test_values_give_the_numbers_of_their_statistics():
+    generator = np.random.default_rng(7)
+    variant = generator.integers(0, 3, 500)
+    values = generator.normal(20, 2, 500) + variant
+    groups = [values[variant == each] for each in range(3)]
+    rows = compare_values(values, variant, variants=3)
+    for row, group in zip(rows, groups[1:], strict=True):
+        agree(row, compare_means(*((len(each), each.mean(), each.var(ddof=1)) for each in (groups[0], group))))
+
+
+def test_many_values_are_summarised_in_parts_as_they_are_together():
+    generator = np.random.default_rng(9)
+    variant, before = generator.integers(0, 2, 150_000), generator.normal(1e6, 1, 150_000)
+    values = before + generator.normal(0, 1, 150_000)
+    samples = adjust(Moments.of_values(np.column_stack([values, before]), variant, 2)).samples
+    (row,), (whole,) = compare_values(values, variant, covariates=before), compare_many(samples, AMOUNT)
+    for mine, theirs in zip(
+        (row.absolute_effect.estimate, row.absolute_effect.lower, row.absolute_effect.upper),
+        (whole.absolute_effect.estimate, whole.absolute_effect.lower, whole.absolute_effect.upper),
+        strict=True,
+    ):
+        assert mine == pytest.approx(theirs, abs=1e-9)  # means of 1e6 keep ten digits after the point
+
+
+def test_nobody_has_no_effect():
+    (row,) = compare_values([], np.array([], dtype=int))
+    assert (row.absolute_effect.estimate, row.flags) == (None, (Flag.NO_UNITS,))
+
+
+def test_covariates_narrow_the_interval_and_a_constant_one_changes_nothing():
+    generator = np.random.default_rng(8)
+    variant, before = generator.integers(0, 2, 2_000), generator.normal(50, 5, 2_000)
+    values = before + generator.normal(0, 1, 2_000) + 0.5 * variant
+    (plain,), (constant,) = compare_values(values, variant), compare_values(values, variant, covariates=before * 0)
+    assert constant == plain
+    (adjusted,) = compare_values(values, variant, covariates=before)
+    least_squares = np.linalg.lstsq(np.column_stack([np.ones(2_000), variant, before]), values)[0]
+    assert adjusted.absolute_effect.estimate == pytest.approx(least_squares[1], abs=0.01)
+    widths = [each.absolute_effect.upper - each.absolute_effect.lower for each in (plain, adjusted)]
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(1 / 26), rel=0.1)  # the residual's share of the variance
+    (two,) = compare_values(values, variant, covariates=np.column_stack([before, generator.normal(size=2_000)]))
+    assert two.absolute_effect.estimate == pytest.approx(adjusted.absolute_effect.estimate, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("call", "path"),
     [
@@ -102,6 +148,10 @@ def test_the_direction_and_the_options_reach_the_test():
         (lambda: compare_means((50, 1.0, -1.0), (50, 1.0, 1.0)), ("variance",)),
         (lambda: compare_rates((60, 50), (10, 50)), ("conversions",)),
         (lambda: compare_rates((10, 50), (10, 50), confidence_level=1.0), ("confidenceLevel",)),
+        (lambda: compare_values([1.0, 2.0], [0, 2]), ("group",)),
+        (lambda: compare_values([1.0, float("nan")], [0, 1]), ("values",)),
+        (lambda: compare_values([1.0, 2.0], [0, 1, 1]), ("variant",)),
+        (lambda: compare_values([1.0, 2.0], [0, 1], covariates=[1.0]), ("covariates",)),
         (lambda: compare_many(SampleStatistics.of([5], [1], [1]), AMOUNT), ("samples",)),
         (lambda: compare_many(SampleStatistics.of([5, 5], [1, 1], [1, 1]), AMOUNT, control=2), ("control",)),
     ],
