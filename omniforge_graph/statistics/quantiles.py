@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import ArrayLike
 
 from omniforge_graph.errors import ValidationError
-from omniforge_graph.statistics.grouped import IntArray
+from omniforge_graph.statistics.grouped import GroupedRows, IntArray
 from omniforge_graph.statistics.moments import Moments
 from omniforge_graph.statistics.ratio import ratio_of
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
@@ -115,20 +115,20 @@ def quantiles_of(
         raise ValidationError("values, group and clusters must have one shape, (rows,).", path=("values",))
     if not np.all(np.isfinite(x)):
         raise ValidationError("values must be finite: no NaN, no infinity.", path=("values",))
-    if x.size and (place.dtype.kind not in "iu" or place.min() < 0 or place.max() >= count):
-        raise ValidationError(f"group must hold whole numbers from 0 to {count - 1}.", path=("group",))
     if weights is not None:
         times = np.asarray(weights).astype(np.intp)
         x, place = np.repeat(x, times), np.repeat(place, times)
         unit = None if unit is None else np.repeat(unit, times)
-    order = np.lexsort((x, place))
-    ordered, units = x[order], np.bincount(place, minlength=count)
+    rows = GroupedRows.of(x, place, count, None)
+    (ordered,), units = rows.columns, rows.lengths
     starts = np.cumsum(units) - units
+    for start, end in zip(starts.tolist(), (starts + units).tolist(), strict=True):
+        ordered[start:end].sort()
     n = units.astype(np.float64)
     reach = _REACH * np.sqrt(quantile * (1 - quantile) * n)
     ranks = [(n - 1) * quantile, n * quantile - 0.5 - reach, n * quantile - 0.5 + reach]
     ranks = [np.clip(rank, 0, np.maximum(n - 1, 0)) for rank in ranks]
-    ties = Ties.among(ordered, place[order])
+    ties = Ties.among(ordered, np.repeat(np.arange(count), units))
     first, last = (starts + np.floor(ranks[1]).astype(np.intp)), (starts + np.ceil(ranks[2]).astype(np.intp))
     enough = n > minimum_units(quantile)
     rounded = bool(np.any(ties.crowded(first[enough], last[enough])))

@@ -8,7 +8,7 @@ from omniforge_graph.domain.metric import MetricKind
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.statistics.alternative import Alternative
 from omniforge_graph.statistics.clusters import design_effect
-from omniforge_graph.statistics.covariates import adjust, relative_gradient
+from omniforge_graph.statistics.covariates import adjust, fill_missing, relative_gradient
 from omniforge_graph.statistics.moments import Moments, mean_of
 from omniforge_graph.statistics.permutation import permutation_test
 from omniforge_graph.statistics.quantiles import minimum_units, quantile_interval, quantiles_from_bounds, quantiles_of
@@ -137,13 +137,11 @@ def adjusted(adjustment, difference, alternative, confidence, *, at_adjusted=Fal
 def solve_cuped(control, treatment, difference="absolute", alternative="two-sided", confidence=0.95):
     arms = (control, treatment)
     if "post" in control:
-        table, group = [], []
-        for place, arm in enumerate(arms):
-            before = np.array(arm["pre"], dtype=float)
-            before = before.T if before.ndim == 2 and len(before) != len(arm["post"]) else before
-            table.append(np.column_stack([arm["post"], before]))
-            group += [place] * len(arm["post"])
-        moments = Moments.of_values(np.concatenate(table), np.array(group), 2)
+        before = [np.array(arm["pre"], dtype=float).reshape(len(arm["pre"]), -1) for arm in arms]
+        before = [each if len(each) == len(arm["post"]) else each.T for each, arm in zip(before, arms, strict=True)]
+        after = np.concatenate([arm["post"] for arm in arms])
+        table = np.column_stack([after, fill_missing(np.concatenate(before))])
+        moments = Moments.of_values(table, np.repeat([0, 1], [len(arm["post"]) for arm in arms]), 2)
     else:
         names = ("post", "pre")
         moments = from_sums(arms, [f"{each}_sum" for each in names], {(0, 1): "post_pre_sum_of_products"})
