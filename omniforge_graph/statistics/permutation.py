@@ -64,7 +64,7 @@ def permutation_test(
         every, here = -every, -here
     least = here[0] - _TIE * abs(here[0]) if np.isfinite(here[0]) else here[0]
     beyond = int(np.count_nonzero(every >= least))
-    allowed = ceil(alpha * len(every)) - 1
+    allowed = ceil(alpha * len(every) - _TIE) - 1
     critical = np.sort(every)[len(every) - 1 - allowed] if allowed > 0 else np.inf
     return Permutation(beyond / len(every), float(critical), exact)
 

@@ -1,17 +1,20 @@
 """Relative intervals, several comparisons, the sample ratio."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from omniforge_graph.statistics.multiplicity import holm
-from omniforge_graph.statistics.relative import fieller_interval
+from omniforge_graph.statistics.relative import delta_error, delta_interval, fieller_interval, log_ratio_interval
 from omniforge_graph.statistics.sample_ratio import sample_ratio
 from omniforge_graph.statistics.samples import SampleStatistics
 
 Z = 1.959963984540054
 MEANS = st.tuples(st.integers(2, 10_000), st.floats(-100, 100), st.floats(0.01, 100))
+POSITIVE = st.tuples(st.integers(100, 10_000), st.floats(10, 100), st.floats(0.01, 100))
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
 
@@ -84,6 +87,75 @@ def test_fieller_covers_as_often_as_it_says():
     _, lower, upper = fieller_interval(one, two, Z)
     coverage = np.mean((lower <= 0.5) & (upper >= 0.5))
     assert abs(coverage - 0.953) < 3.3 * np.sqrt(0.05 * 0.95 / trials)
+
+
+@given(control=MEANS, treatment=MEANS, shared=st.floats(0, 10))
+def test_what_both_means_share_counts_with_the_effect(control, treatment, shared):
+    """(m2 - (1 + r) m1)^2 = q^2 (s2^2 + (1 + r)^2 s1^2 + r^2 s), with s the variance they share."""
+    (n1, m1, v1), (n2, m2, v2) = control, treatment
+    one, two = (replace(sample(*each), shared_variance=np.array([shared])) for each in (control, treatment))
+    _, *ends = (each[0] for each in fieller_interval(one, two, Z))
+    if m1**2 <= Z**2 * (v1 / n1 + shared):
+        assert ends == [-np.inf, np.inf]
+        return
+    assume(m1**2 > 1.001 * Z**2 * (v1 / n1 + shared))
+    for end in ends:
+        ratio = 1 + end if m1 > 0 else 1 - end
+        variance = v2 / n2 + ratio**2 * v1 / n1 + (ratio - 1) ** 2 * shared
+        scale = m2**2 + ratio**2 * m1**2 + Z**2 * variance
+        assert (m2 - ratio * m1) ** 2 == pytest.approx(Z**2 * variance, abs=1e-8 * scale)
+
+
+# ---------------------------------------------------------------- delta method and log ratio
+
+
+def test_the_delta_method_is_its_formula():
+    control, treatment = sample(500, -10, 20), sample(510, -5, 22)
+    estimate, error = (each[0] for each in delta_error(control, treatment))
+    assert estimate == 0.5
+    assert error == pytest.approx(np.sqrt(22 / 510 / 100 + 20 / 500 * 25 / 1e4), rel=1e-14)
+    _, lower, upper = (each[0] for each in delta_interval(control, treatment, Z))
+    np.testing.assert_allclose([lower, upper], [0.5 - Z * error, 0.5 + Z * error])
+
+
+@given(control=POSITIVE, treatment=POSITIVE)
+def test_log_ratios_turn_round_with_the_variants(control, treatment):
+    _, lower, upper = (each[0] for each in log_ratio_interval(sample(*control), sample(*treatment), Z))
+    _, low, high = (each[0] for each in log_ratio_interval(sample(*treatment), sample(*control), Z))
+    np.testing.assert_allclose([(1 + lower) * (1 + high), (1 + upper) * (1 + low)], 1, rtol=1e-9)
+    assert -1 < lower < upper
+
+
+@given(control=POSITIVE, treatment=POSITIVE)
+def test_precise_means_make_all_three_agree(control, treatment):
+    precise = [(10**10, mean, variance) for _, mean, variance in (control, treatment)]
+    ends = [
+        [each[0] for each in method(sample(*precise[0]), sample(*precise[1]), Z)]
+        for method in (fieller_interval, delta_interval, log_ratio_interval)
+    ]
+    width = ends[0][2] - ends[0][1]
+    np.testing.assert_allclose(ends[1], ends[0], atol=0.01 * width)
+    np.testing.assert_allclose(ends[2], ends[0], atol=0.01 * width)
+
+
+def test_what_means_share_cancels_without_an_effect():
+    one, two = (replace(sample(100, 5, 4), shared_variance=np.array([0.5])) for _ in range(2))
+    for method in (delta_interval, log_ratio_interval):
+        np.testing.assert_array_equal(method(one, two, Z), method(sample(100, 5, 4), sample(100, 5, 4), Z))
+
+
+@pytest.mark.parametrize("method", [delta_interval, log_ratio_interval])
+@pytest.mark.parametrize(
+    ("control", "treatment"), [((0, np.nan, np.nan), (9, 1, 1)), ((1, 2, np.nan), (9, 1, 1)), ((9, 5, 0), (9, 6, 0))]
+)
+def test_poor_data_has_no_bounds_and_no_warning(method, control, treatment):
+    assert np.isnan(method(sample(*control), sample(*treatment), Z)[1:]).all()
+
+
+def test_negative_means_have_no_logarithm():
+    estimate, lower, upper = (each[0] for each in log_ratio_interval(sample(9, -2, 1), sample(9, -1, 1), Z))
+    assert estimate == 0.5
+    assert np.isnan([lower, upper]).all()
 
 
 # ---------------------------------------------------------------- Holm

@@ -1,11 +1,14 @@
 """Sufficient statistics: built, merged, split."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from omniforge_graph.errors import ValidationError
+from omniforge_graph.statistics.moments import samples_of_values
 from omniforge_graph.statistics.samples import SampleStatistics
 
 VALUES = st.lists(st.floats(-1e6, 1e6), max_size=20)
@@ -29,6 +32,43 @@ def test_merged_shards_equal_the_whole(shards):
     np.testing.assert_array_equal(merged.units, whole.units)
     np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-12, atol=1e-14 * largest)
     np.testing.assert_allclose(merged.variance, whole.variance, rtol=1e-10, atol=1e-14 * largest**2)
+
+
+@given(shards=st.lists(st.lists(st.integers(-50, 50), max_size=9), min_size=1, max_size=4))
+def test_skewness_and_values_survive_a_merge(shards):
+    def known(values):
+        return samples_of_values(np.array(values, dtype=float), np.zeros(len(values), int), 1)
+
+    merged = known(shards[0])
+    for shard in shards[1:]:
+        merged = merged.merge(known(shard))
+    whole = known([value for shard in shards for value in shard])
+    np.testing.assert_allclose(merged.skewness, whole.skewness, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(merged.values[0], whole.values[0])
+
+
+def test_what_is_not_known_of_one_is_not_known_of_both():
+    known, plain = samples_of_values([1.0, 2.0, 4.0], [0, 0, 0], 1), of([1.0, 3.0])
+    for merged in (known.merge(plain), plain.merge(known)):
+        assert merged.skewness is None
+        assert merged.values is None
+
+
+def test_shared_variances_are_weighed_by_units():
+    one, two = (SampleStatistics.of([n, n], [1, 1], [1, 1]) for n in (30, 10))
+    merged = replace(one, shared_variance=np.array([0.4])).merge(two)
+    np.testing.assert_allclose(merged.shared_variance, [0.4 * 0.75**2])
+    assert one.merge(two).shared_variance is None
+
+
+def test_a_split_divides_what_else_is_known():
+    sample = samples_of_values([1.0, 2.0, 4.0, 8.0, 9.0, 3.0], [0, 0, 1, 1, 2, 2], 3)
+    sample = replace(sample, shared_variance=np.array([0.1]))
+    control, treatments = sample.split(1)
+    assert [each.tolist() for each in control.values] == [[4, 8]]
+    assert [each.tolist() for each in treatments.values] == [[1, 2], [9, 3]]
+    assert treatments.skewness.shape == (2,)
+    assert control.shared_variance == treatments.shared_variance == [0.1]
 
 
 def test_merging_at_an_offset_of_a_billion_loses_nothing():

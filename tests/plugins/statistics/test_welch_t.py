@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from omniforge_graph.plugin import Flag, MetricKind
+from omniforge_graph.plugin import Alternative, Flag, MetricKind, SampleStatistics, samples_of_values
 from omniforge_statistics.welch_t import WelchTTest
 
 TEST = WelchTTest()
@@ -90,3 +90,38 @@ def test_what_cannot_be_judged_says_why(compare, one, two, flag):
     found = compare(TEST, compare.means(one, two), kind=CONTINUOUS)
     assert np.isnan([found.lower, found.upper, found.p_value]).all()
     assert [each for each, mask in found.flags.items() if mask.any()] == [flag]
+
+
+def test_a_variance_that_is_not_known_says_so(compare):
+    samples = SampleStatistics(np.array([50.0, 60.0]), np.array([1.0, 2.0]), np.array([np.nan, 1.0]))
+    found = compare(TEST, samples, kind=CONTINUOUS)
+    assert np.isnan(found.p_value[0])
+    assert [each for each, mask in found.flags.items() if mask.any()] == [Flag.NO_STANDARD_ERROR]
+
+
+@pytest.mark.parametrize(("alternative", "p"), [("greater", 0.9603029), ("less", 0.0396971)])
+def test_one_sided_questions_on_the_sleep_data(compare, alternative, p):
+    found = compare(TEST, compare.values(SECOND, FIRST), kind=CONTINUOUS, alternative=Alternative(alternative))
+    assert found.p_value[0] == pytest.approx(p, abs=5e-7)
+    open_end = found.upper if alternative == "greater" else found.lower
+    relative = found.relative_upper if alternative == "greater" else found.relative_lower
+    assert np.isinf([open_end[0], relative[0]]).all()
+
+
+def test_the_relative_interval_can_be_chosen(compare):
+    samples = compare.means((200, 5, 4), (210, 5.6, 5))
+    found = {each: compare(TEST, samples, kind=CONTINUOUS, relative=each) for each in ("fieller", "delta", "log_ratio")}
+    delta = found["delta"]
+    middle = (delta.relative_lower + delta.relative_upper) / 2
+    np.testing.assert_allclose(middle, delta.relative_estimate)
+    assert len({float(each.relative_lower[0]) for each in found.values()}) == 3
+    assert len({float(each.p_value[0]) for each in found.values()}) == 1
+
+
+def test_skewed_values_are_flagged_where_units_are_few(compare):
+    generator = np.random.default_rng(1)
+    values = np.concatenate([generator.lognormal(0, 1.5, 900), generator.lognormal(0, 1.5, 100)])
+    known = samples_of_values(values, np.repeat([0, 1], [900, 100]), 2)
+    assert compare(TEST, known, kind=CONTINUOUS).flags[Flag.SKEWED].tolist() == [True]
+    tame = samples_of_values(generator.normal(size=1000), np.repeat([0, 1], 500), 2)
+    assert compare(TEST, tame, kind=CONTINUOUS).flags[Flag.SKEWED].tolist() == [False]
