@@ -70,9 +70,10 @@ def poor(kind: MetricKind) -> SampleStatistics:
 
 def stack(samples: Sequence[SampleStatistics]) -> SampleStatistics:
     """Return the slices of all samples, one after the other along the first axis."""
-    return SampleStatistics(
-        *(np.concatenate([getattr(each, name) for each in samples]) for name in ("units", "mean", "variance"))
+    units, mean, variance = (
+        np.concatenate([getattr(each, name) for each in samples]) for name in ("units", "mean", "variance")
     )
+    return SampleStatistics(units, mean, variance)
 
 
 def slice_of(sample: SampleStatistics, index: int) -> SampleStatistics:

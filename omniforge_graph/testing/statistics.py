@@ -182,7 +182,8 @@ class StatisticalTestContract(ExtensionContract):
 
 
 def _design(kind: MetricKind, *, control: int = 0, level: float = 0.95) -> ComparisonDesign:
-    return ComparisonDesign(Metric("measured", kind), control, level)
+    quantile = 0.5 if kind is MetricKind.QUANTILE else None
+    return ComparisonDesign(Metric("measured", kind, quantile=quantile), control, level)
 
 
 def _arrays(found: ComparisonArrays) -> Iterator[tuple[str, Any]]:

@@ -227,7 +227,7 @@ def test_the_plans_options_are_for_the_plans_test():
 
 
 def test_a_test_that_cannot_judge_the_kind_is_refused_with_those_that_can():
-    with pytest.raises(IncompatibleTestError, match="bayesian, welch_t") as caught:
+    with pytest.raises(IncompatibleTestError, match="bayesian, permutation, welch_t") as caught:
         ANALYZER.analyze(experiment(COST), {}, test="chi_square")
     assert caught.value.path == ("test",)
 

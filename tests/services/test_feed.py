@@ -88,7 +88,7 @@ async def test_nothing_ends_without_its_numbers_during_an_outage(world, monkeypa
         raise UnavailableError("away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.services.repository, "measure_many", away)
+        patch.setattr(world.services.repository, "read_units", away)
         more = (experiment.variants[1].id, "bea") if step == "promote_variant" else ()
         with pytest.raises(UnavailableError):
             await getattr(world.services.experiments, step)(experiment.id, *more)
