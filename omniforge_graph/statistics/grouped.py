@@ -41,8 +41,10 @@ class GroupedRows:
         if weight is not None:
             if weight.shape != place.shape or not np.all(np.isfinite(weight)) or np.any(weight < 0):
                 raise ValidationError("weights must be finite, not negative, and one per row.", path=("weights",))
-            kept = weight > 0
-            table, place, weight = table[kept], place[kept], weight[kept]
+            if not np.all(weight):
+                kept = weight > 0
+                table, place, weight = table[kept], place[kept], weight[kept]
+            weight = None if np.all(weight == 1) else weight
         order, lengths = _by_group(place, count)
         columns = [each[order] for each in (table.T if table.ndim == 2 else [table])]
         present = np.flatnonzero(lengths)
