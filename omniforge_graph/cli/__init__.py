@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from omniforge_graph.cli.demo import demo
+from omniforge_graph.cli.plan import plan
 from omniforge_graph.cli.plugins import plugins
 from omniforge_graph.cli.results import results
 from omniforge_graph.cli.schema import schema
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (serve, migrate, demo, results, plugins, schema):
+for command in (serve, migrate, demo, results, plan, plugins, schema):
     app.command()(command)
 
 

@@ -13,6 +13,7 @@ from omniforge_graph.domain.experiment import ExperimentStatus
 from omniforge_graph.domain.metric import Aggregation, Direction, MetricKind
 from omniforge_graph.domain.plan import Correction, Monitoring
 from omniforge_graph.domain.selection import SelectionReason
+from omniforge_graph.domain.study import Distribution as ValueDistribution
 from omniforge_graph.errors import ErrorCode
 from omniforge_graph.plugin.offers import OfferKind
 from omniforge_graph.plugin.registry import PluginStatus
@@ -33,6 +34,7 @@ __all__ = [
     "SelectionReason",
     "SpendingFunction",
     "Subject",
+    "ValueDistribution",
     "Verdict",
 ]
 
@@ -150,6 +152,15 @@ _describe(
         Correction.BENJAMINI_HOCHBERG: "Holds the share of false ones among the findings.",
         Correction.NONE: "Leaves them as they are.",
     },
+)
+_describe(
+    ValueDistribution,
+    "What values are taken to be distributed like around a quantile, when a study of it is planned.",
+    {
+        ValueDistribution.NORMAL: "Normal.",
+        ValueDistribution.LOGNORMAL: "Lognormal, as latencies and costs often are.",
+    },
+    name="ValueDistribution",
 )
 _describe(
     Subject,

@@ -12,7 +12,8 @@ from omniforge_graph.graphql.connections import After, Before, Connection, First
 from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.inputs.event import PromptSlotInput
 from omniforge_graph.graphql.inputs.experiment import ExperimentFilter
-from omniforge_graph.graphql.inputs.numbers import AnalyzeInput, SampleSizeInput
+from omniforge_graph.graphql.inputs.numbers import AnalyzeInput
+from omniforge_graph.graphql.inputs.sample_size import SampleSizeInput
 from omniforge_graph.graphql.types.experiment import Experiment
 from omniforge_graph.graphql.types.metric import Metric
 from omniforge_graph.graphql.types.numbers import NumbersAnalysis, SampleSize
@@ -149,7 +150,7 @@ class Query:
         result = await analyses.compute(lambda: analyses.analyzer.judge(arms, metric, plan, samples))
         return NumbersAnalysis.of(result, {arm.id: arm.name for arm in arms})
 
-    @strawberry.field(description="How many units an experiment needs.")
+    @strawberry.field(description="How many units an experiment needs, or what those at hand can find.")
     async def sample_size(
         self, info: Info, input: Annotated[SampleSizeInput, strawberry.argument(description="The plan.")]
     ) -> SampleSize:

@@ -8,7 +8,7 @@ import numpy as np
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.sample_size import MAX_VARIANTS
+from omniforge_graph.domain.study import MAX_VARIANTS
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import Path, ValidationError
 from omniforge_graph.services.arms import Arm

@@ -13,7 +13,8 @@ from omniforge_graph.statistics.samples import FloatArray
 
 def bonferroni(p_values: FloatArray) -> FloatArray:
     """Return p-values times their number: the chance of any false finding is held, whatever depends on what."""
-    return np.minimum(p_values * np.sum(~np.isnan(p_values), axis=-1, keepdims=True), 1.0)
+    count = np.sum(~np.isnan(p_values), axis=-1, keepdims=True)
+    return np.asarray(np.minimum(p_values * count, 1.0))
 
 
 def holm(p_values: FloatArray) -> FloatArray:

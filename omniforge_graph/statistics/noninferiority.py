@@ -51,16 +51,14 @@ def non_inferiority(
     its estimate. The bound excludes the margin exactly when p < alpha.
 
     Means, and rates unless `score`, are compared by z with separate variances; rates by the score test with the rates
-    that are likeliest at the margin (Farrington & Manning 1990). Adjusted rates are no longer counts: they are
-    compared as means.
+    that are likeliest at the margin (Farrington & Manning 1990). Adjusted rates are no longer counts, and
+    no rates differ by a margin of 1: there they are compared as means.
 
     Raises:
         ValidationError: `margin` or `alpha` is out of its range.
     """
-    if not 0 < margin < (1 if relative or rates else np.inf):
-        raise ValidationError(
-            "margin must be above 0, and below 1 for rates and where it is relative.", path=("margin",)
-        )
+    if not 0 < margin < (1 if relative else np.inf):
+        raise ValidationError("margin must be above 0, and below 1 where it is relative.", path=("margin",))
     if not 0 < alpha < 1:
         raise ValidationError("alpha must be between 0 and 1.", path=("alpha",))
     worse = -1.0 if higher_is_better else 1.0
@@ -70,7 +68,7 @@ def non_inferiority(
         factor = 1 + worse * margin * np.sign(control.mean) if relative else np.ones_like(control.mean)
         edge = 0.0 if relative else worse * margin
         critical = -float(scipy.special.ndtri(alpha))
-        if rates and score and control.shared_variance is None:
+        if rates and score and control.shared_variance is None and margin < 1:
             statistic = _score(control, treatment, worse * margin, relative=relative)
             bound = _score_bound(control, treatment, worse * critical, relative=relative)
         else:

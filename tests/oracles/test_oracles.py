@@ -34,9 +34,16 @@ OFFERED = {
     "msprt": 1,
     "normal_mixture_boundary": 1,
     "quantile_sequential_p": 1,
-    "multiple_testing": 1,
+    "multiple_testing": 3,
     "sample_size_proportions": 1,
+    "sample_size_proportions_evan_miller": 1,
     "sample_size_means": 2,
+    "power_proportions": 1,
+    "power_means": 1,
+    "mde_proportions": 1,
+    "non_inferiority_means": 1,
+    "non_inferiority_proportions": 1,
+    "non_inferiority_sample_size": 1,
 }
 """How many cases of each method the engine offers; none may go missing silently."""
 

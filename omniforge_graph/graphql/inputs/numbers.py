@@ -7,7 +7,6 @@ from strawberry.utils.str_converters import to_camel_case
 
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.plan import AnalysisPlan
-from omniforge_graph.domain.sample_size import SampleSizePlan, plan_sample_size
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.graphql.enums import Direction, MetricKind, Monitoring
 from omniforge_graph.graphql.inputs.plan import JudgementInput
@@ -60,32 +59,3 @@ class AnalyzeInput(JudgementInput):
             path = [to_camel_case(step) if isinstance(step, str) else step for step in problem.path]
             message = problem.message.replace("standard_deviation", "standardDeviation")
             raise ValidationError(message, path=path) from None
-
-
-@strawberry.input(description="What a sample-size plan needs.")
-class SampleSizeInput:
-    """What a sample-size plan needs."""
-
-    kind: MetricKind = strawberry.field(description="What the values are.")
-    baseline: float = strawberry.field(description="The control's mean; for BINARY its rate, between 0 and 1.")
-    minimum_detectable_effect: float = strawberry.field(description="The smallest difference worth detecting.")
-    relative: bool = strawberry.field(default=False, description="Whether it is relative to the baseline.")
-    standard_deviation: float | None = strawberry.field(default=None, description="The units'; needed unless BINARY.")
-    power: float = strawberry.field(default=0.8, description="The chance to detect the difference, between 0 and 1.")
-    confidence_level: float = strawberry.field(default=0.95, description="How sure to be, above 0.5 and below 1.")
-    variants: int = strawberry.field(default=2, description="Variants, the control included.")
-    daily_units: float | None = strawberry.field(default=None, description="New units per day, over all variants.")
-
-    def to_size(self) -> SampleSizePlan:
-        """Return the plan; raises `ValidationError`."""
-        return plan_sample_size(
-            self.kind,
-            self.baseline,
-            self.minimum_detectable_effect,
-            relative=self.relative,
-            standard_deviation=self.standard_deviation,
-            power=self.power,
-            confidence_level=self.confidence_level,
-            variants=self.variants,
-            daily_units=self.daily_units,
-        )

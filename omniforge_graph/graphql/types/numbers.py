@@ -68,13 +68,28 @@ class NumbersAnalysis(Conclusion):
         )
 
 
-@strawberry.type(description="How many units an experiment needs.")
+@strawberry.type(description="How many units an experiment needs, and what they can do.")
 class SampleSize:
-    """How many units an experiment needs."""
+    """How many units an experiment needs, and what they can do."""
 
-    units_per_variant: int = strawberry.field(description="Units for each variant.")
+    units_per_variant: int = strawberry.field(
+        description="Units for each variant; where shares differ, those of the smallest."
+    )
+    variant_units: list[int] = strawberry.field(description="Units of each variant, the control's first.")
     total_units: int = strawberry.field(description="Units for all variants together.")
     days: int | None = strawberry.field(description="Days to collect them; null unless `dailyUnits` was given.")
+    effect: float = strawberry.field(description="The difference they find with this power, in the metric's unit.")
+    relative_effect: float | None = strawberry.field(
+        description="The same as a share of the baseline; null where that is 0."
+    )
+    power: float = strawberry.field(description="The chance to find it; with a margin, to show non-inferiority.")
+    inflation: float = strawberry.field(
+        description="How many times the units of a single look the plan needs at most, for it may stop early."
+    )
+    expected_units: int | None = strawberry.field(
+        description="Units to expect until a decision if the difference is real; null for a single look, or if the "
+        "power was asked for."
+    )
     assumptions: list[str] = strawberry.field(description="What the answer rests on.")
 
     @classmethod
@@ -82,7 +97,13 @@ class SampleSize:
         """Build it from the domain's value."""
         return cls(
             units_per_variant=plan.units_per_variant,
+            variant_units=list(plan.variant_units),
             total_units=plan.total_units,
             days=plan.days,
+            effect=plan.effect,
+            relative_effect=plan.relative_effect,
+            power=plan.power,
+            inflation=plan.inflation,
+            expected_units=plan.expected_units,
             assumptions=list(plan.assumptions),
         )
