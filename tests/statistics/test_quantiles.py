@@ -14,7 +14,7 @@ from omniforge_graph.statistics.quantiles import (
 )
 from omniforge_graph.statistics.welch import welch_t
 
-VALUES = st.lists(st.floats(-1e6, 1e6), min_size=20, max_size=60, unique=True)
+VALUES = st.lists(st.integers(-(10**6), 10**6).map(lambda each: each / 8), min_size=20, max_size=60, unique=True)
 SHARES = st.sampled_from([0.2, 0.5, 0.8])
 
 
