@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
@@ -37,12 +37,14 @@ def agree(one, other):
     assert one.flags == other.flags
 
 
+@settings(deadline=None)  # the first call loads the plugins
 @given(SAMPLE, SAMPLE, LEVEL)
 def test_two_means_get_the_numbers_of_the_plugin(control, treatment, level):
     samples = SampleStatistics.of(*zip(control, treatment, strict=True))
     agree(compare_means(control, treatment, level), compare_many(samples, AMOUNT, confidence_level=level)[0])
 
 
+@settings(deadline=None)  # the first call loads the plugins
 @given(RATE, RATE, LEVEL)
 def test_two_rates_get_the_numbers_of_the_plugin(control, treatment, level):
     samples = SampleStatistics.of_rates(*zip(control, treatment, strict=True))

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.statistics.pair import Rate, Sample, pooled_z, welch
@@ -15,12 +15,14 @@ def numbers(found):
     return [*found.absolute, *found.relative, found.p_value, found.log10_p_value]
 
 
+@settings(deadline=None)  # the first call imports scipy.special
 @given(st.tuples(ANYTHING, ANYTHING, ANYTHING), st.tuples(ANYTHING, ANYTHING, ANYTHING))
 def test_means_of_whatever_kind_give_finite_numbers_or_nothing(control, treatment):
     found = welch(Sample(*control), Sample(*treatment), 0.95)
     assert found is None or all(map(math.isfinite, numbers(found)))
 
 
+@settings(deadline=None)  # the first call imports scipy.special
 @given(st.tuples(ANYTHING, ANYTHING), st.tuples(ANYTHING, ANYTHING))
 def test_rates_of_whatever_kind_give_finite_numbers_or_nothing(control, treatment):
     found = pooled_z(Rate(*control), Rate(*treatment), 0.95)
