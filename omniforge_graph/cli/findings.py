@@ -33,6 +33,8 @@ GUARDRAIL_STYLES = {GuardrailState.PASSED: "green", GuardrailState.FAILED: "red"
 
 def render(console: Console, experiment: PromptExperiment, result: AnalysisResult) -> None:
     """Print an analysis: a row per variant, the forest of the treatments, and what follows from it."""
+    title = f"{experiment.name} · {experiment.status} · {result.metric} by {result.test}"
+    console.print(escape(title), style="italic", highlight=False)
     if result.progress is not None:
         console.print(f"[dim]{told_progress(result.progress)}[/]", highlight=False)
     console.print(_table(experiment, result))
@@ -80,27 +82,23 @@ def told_progress(progress: Progress) -> str:
     """Return how far the experiment is, in one line."""
     units = f"{progress.units:,} units"
     if progress.planned_units is not None:
-        units = f"{progress.units:,} of {progress.planned_units:,} planned units"
-    parts = [str(progress.monitoring), units, f"looks: {progress.looks}"]
+        units = f"{progress.units:,} of {progress.planned_units:,} units"
+    parts = [str(progress.monitoring), units, "1 look" if progress.looks == 1 else f"{progress.looks} looks"]
     if progress.nominal_alpha:
-        parts.append(f"judged at alpha {progress.nominal_alpha:.2g}")
+        parts.append(f"alpha {progress.nominal_alpha:.2g}")
     if progress.days_left:
-        parts.append(f"about {progress.days_left:,.1f} days left")
+        hours = max(round(progress.days_left * 24), 1)
+        parts.append(f"{progress.days_left:,.0f} days left" if hours >= 48 else f"{hours} h left")
     return " · ".join(parts)
 
 
 def _table(experiment: PromptExperiment, result: AnalysisResult) -> Table:
     binary = experiment.metric(result.metric).kind is MetricKind.BINARY
-    table = Table(
-        title=f"{escape(experiment.name)} · {experiment.status} · {escape(result.metric)} by {result.test}",
-        title_justify="left",
-        caption="Effects are relative to the control.",
-        caption_justify="left",
-    )
+    table = Table()
     table.add_column("Variant")
     tests = any(each.adjusted_p_value is not None for each in result.comparisons)
     beliefs = any(each.probability_better is not None for each in result.comparisons)
-    headings = ["Units", "Rate" if binary else "Mean", "Effect", f"{result.confidence_level:.0%} interval"]
+    headings = ["Units", "Rate" if binary else "Mean", "vs. control", f"{result.confidence_level:.0%} interval"]
     for heading in headings + ["p adjusted"] * tests + ["P(better)"] * beliefs:
         table.add_column(heading, justify="right", no_wrap=True)
     comparisons = {each.treatment_id: each for each in result.comparisons}

@@ -31,7 +31,7 @@ from omniforge_graph.statistics.sample_ratio import SampleRatio
 
 VARIANTS = (
     Variant("c", "control", "v1", 5000, is_control=True),
-    Variant("t", "[bold]steps[/]", "v2", 5000),
+    Variant("t", "[b]new[/]", "v2", 5000),
 )
 TRIAL = PromptExperiment(
     id="e",
@@ -88,11 +88,10 @@ def test_everything_is_told_once() -> None:
     text = printed(render, TRIAL, result(comparison(Effect(0.25, 0.1, 0.4)), guardrails=(guardrail,)))
     for words in (
         "Which tone? · DRAFT · won by z_test",
-        "3,000 of 6,000 planned units",
-        "about 1.5 days left",
+        "GROUP_SEQUENTIAL · 3,000 of 6,000 units · 4 looks · alpha 0.003 · 36 h left\n",
         "95% interval",
         "+10.0% … +40.0%",
-        "[bold]steps[/] ★",
+        "[b]new[/] ★",
         "p adjusted",
         "PASSED",
         "SHIP Ship it.",
@@ -120,7 +119,7 @@ def test_what_is_unknown_or_unbounded_is_said(effect, words) -> None:
 
 def test_progress_without_a_plan_is_short() -> None:
     start = Progress(Monitoring.ALWAYS_VALID, 0, 0, None, None, None, 0.01, None, False)
-    assert told_progress(start) == "ALWAYS_VALID · 0 units · looks: 0 · judged at alpha 0.01"
+    assert told_progress(start) == "ALWAYS_VALID · 0 units · 0 looks · alpha 0.01"
 
 
 def test_slices_share_one_scale() -> None:

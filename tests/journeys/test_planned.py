@@ -246,12 +246,12 @@ def test_attributes_are_judged_event_by_event(sqlite_server) -> None:
         ("Slices", {"dimension": "a b"}, "INVALID_TEXT"),
         ("Slices", {"dimension": "plan", "metric": "nope"}, "METRIC_NOT_FOUND"),
         ("Slices", {"dimension": "plan", "test": "nope"}, "UNKNOWN_PLUGIN"),
-        ("Slices", {"dimension": "plan", "test": "welch_t", "metric": "won"}, "INCOMPATIBLE_TEST"),
+        ("Slices", {"dimension": "plan", "test": "z_test", "metric": "cost"}, "INCOMPATIBLE_TEST"),
         ("Path", {"metric": "nope"}, "METRIC_NOT_FOUND"),
     ],
 )
 def test_a_wrong_question_answers_with_a_code(sqlite_server, operation, variables, code) -> None:
-    experiment = sqlite_server.experiment()
+    experiment = sqlite_server.experiment(metrics=[COST])
     answer = sqlite_server.post(OPERATIONS, {"id": experiment["id"], **variables}, operationName=operation)
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == code
