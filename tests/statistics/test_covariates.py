@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.statistics.covariates import adjust, fill_missing, relative_gradient
@@ -70,6 +70,7 @@ def test_a_covariate_that_follows_from_others_is_left_out():
     np.testing.assert_allclose(other.samples.variance, one.samples.variance, rtol=1e-12)
 
 
+@settings(deadline=None)
 @given(shift=st.floats(-1e3, 1e3), power=st.integers(-10, 10))
 def test_the_covariates_unit_does_not_matter(shift, power):
     rows, group = world(units=60)

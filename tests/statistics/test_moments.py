@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -55,6 +55,7 @@ def test_many_groups_are_sorted_alike():
             assert found.units[place] == len(rows)
 
 
+@settings(deadline=None)
 @given(shards=st.lists(ROWS, min_size=1, max_size=4))
 def test_merged_shards_equal_the_whole(shards):
     merged = of(shards[0])
@@ -64,12 +65,14 @@ def test_merged_shards_equal_the_whole(shards):
     same(merged, of(rows), size_of(rows))
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_all_variants_pooled_are_one_group(rows):
     pooled, whole = of(rows).pooled(), of([(0, *row[1:]) for row in rows], 1)
     same(pooled, whole, size_of(rows))
 
 
+@settings(deadline=None)
 @given(rows=ROWS, data=st.data())
 def test_a_weight_is_so_many_equal_rows(rows, data):
     weights = [data.draw(st.integers(0, 4)) for _ in rows]
@@ -88,6 +91,7 @@ def test_an_offset_of_a_billion_costs_no_digits():
     assert found.mean[0] == float(mean)
 
 
+@settings(deadline=None)
 @given(value=st.floats(-1e15, 1e15), rows=st.integers(1, 40))
 def test_equal_values_have_no_variance_at_all(value, rows):
     found = Moments.of_values(np.full(rows, value), np.zeros(rows, int), 1)

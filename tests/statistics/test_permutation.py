@@ -24,7 +24,7 @@ def t_of(before, after):
     return gap / np.sqrt(error) if error > 1e-12 else np.copysign(np.inf, gap)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(before=SMALL, after=SMALL, alternative=st.sampled_from(Alternative))
 def test_few_units_are_dealt_in_every_way(before, after, alternative):
     pooled, n = before + after, len(before) + len(after)
@@ -78,7 +78,7 @@ def test_many_units_give_what_welch_gives():
     before=st.lists(st.integers(0, 30), min_size=4, max_size=7),
     after=st.lists(st.integers(0, 30), min_size=4, max_size=7),
 )
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_critical_value_tells_what_p_tells(before, after):
     found = permutation_test(np.array(before, float), np.array(after, float))
     here = abs(t_of(before, after))

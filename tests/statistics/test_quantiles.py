@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.errors import ValidationError
@@ -18,6 +18,7 @@ VALUES = st.lists(st.integers(-(10**6), 10**6).map(lambda each: each / 8), min_s
 SHARES = st.sampled_from([0.2, 0.5, 0.8])
 
 
+@settings(deadline=None)
 @given(values=VALUES, quantile=SHARES)
 def test_the_quantile_is_numpys(values, quantile):
     found = quantiles_of(values, np.zeros(len(values), int), 1, quantile)
@@ -26,6 +27,7 @@ def test_the_quantile_is_numpys(values, quantile):
     assert found.samples.variance[0] > 0
 
 
+@settings(deadline=None)
 @given(values=VALUES, quantile=SHARES)
 def test_mirrored_values_mirror_the_quantile(values, quantile):
     group = np.zeros(len(values), int)

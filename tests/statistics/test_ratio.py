@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.statistics.moments import Moments, mean_of
@@ -16,6 +16,7 @@ def of(rows):
     return Moments.of_values(np.array(rows, dtype=float), np.zeros(len(rows), int), 1)
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_the_variance_is_that_of_the_linearised_values(rows):
     m, d = np.array(rows, dtype=float).T

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.errors import ValidationError
@@ -38,6 +38,7 @@ def test_a_percentile_that_would_leave_equal_values_sets_no_bound():
     assert not found.capped.any()
 
 
+@settings(deadline=None)
 @given(values=VALUES, lower=st.floats(-50, 0), width=st.floats(0.1, 50))
 def test_capping_twice_is_capping_once(values, lower, width):
     once = winsorise(np.array(values), lower, lower + width)
