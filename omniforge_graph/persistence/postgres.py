@@ -35,6 +35,9 @@ MIGRATION_LOCK = 0x6F6D6E69
 """The key of the advisory lock that lets one process migrate at a time: "omni"."""
 TOTALS_LOCK = 0x756E6974
 """The key of the advisory lock between those who record exposures and outcomes: "unit"."""
+FEW_ROWS = ", ".join(
+    f"set_config('{name}', 'off', true)" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
+)
 _PASSING = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -182,8 +185,12 @@ class PostgresSession(Session):
         return key
 
     async def lock_totals(self, *, shared: bool) -> None:
-        """Wait for the advisory lock."""
-        await self.rows(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(?)", TOTALS_LOCK)
+        """Wait for the advisory lock, and have what follows go by indexes.
+
+        A batch is small beside the tables it is joined with, whatever the planner believes of tables that have just
+        been filled: a fold that went through them whole would take seconds.
+        """
+        await self.rows(f"SELECT {FEW_ROWS}, pg_advisory_xact_lock{'_shared' if shared else ''}(?)", TOTALS_LOCK)
 
 
 class PostgresEngine:

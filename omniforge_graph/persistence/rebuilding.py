@@ -2,22 +2,22 @@
 
 from omniforge_graph.persistence.session import Limits
 from omniforge_graph.persistence.store import Store
-from omniforge_graph.persistence.totals import FROM_EXPOSURES, PAIRED, SQUARE, add_sources, fold_sources
+from omniforge_graph.persistence.totals import ASKED, FROM_ASKED, SQUARE, add_sources, fold_sources
 
 PATIENT = Limits(command=600, queue=60)
 """For `open_database`, where totals of millions of outcomes are rebuilt."""
 
 SOURCES = "SELECT id FROM experiment_source WHERE experiment_id = ?"
 DIFFERENT = f"""
+{ASKED.format(which="x.experiment_id = ?")}
 SELECT COUNT(*) AS n FROM (
     SELECT source_id, exposure_id FROM (
         SELECT source_id, exposure_id, variant_id, outcomes, ones, total, squares, last_at, 0.0 AS size
         FROM unit_total WHERE source_id IN ({SOURCES})
         UNION ALL
-        SELECT s.id, x.id, x.variant_id, -COUNT(*), -SUM(CASE WHEN o.value = 1 THEN 1 ELSE 0 END), -SUM(o.value),
-            -SUM({SQUARE}), MAX(o.occurred_at), SUM(ABS(o.value))
-        FROM {FROM_EXPOSURES} WHERE x.experiment_id = ? AND {PAIRED}
-        GROUP BY s.id, x.id, x.variant_id
+        SELECT a.source_id, a.exposure_id, a.variant_id, -COUNT(*), -SUM(CASE WHEN o.value = 1 THEN 1 ELSE 0 END),
+            -SUM(o.value), -SUM({SQUARE.format(value="o.value")}), MAX(o.occurred_at), SUM(ABS(o.value))
+        FROM {FROM_ASKED} GROUP BY a.source_id, a.exposure_id, a.variant_id
     ) AS kept_and_made_anew
     GROUP BY source_id, exposure_id
     HAVING SUM(outcomes) <> 0 OR SUM(ones) <> 0 OR MIN(last_at) <> MAX(last_at) OR MIN(variant_id) <> MAX(variant_id)

@@ -17,7 +17,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +27,7 @@ from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapp
 
 from omniforge_graph.errors import ConfigurationError, OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress
+from omniforge_graph.persistence.pack import Pack
 from omniforge_graph.persistence.session import Limits, Packed, Row, Session, UniqueViolation
 
 T = TypeVar("T")
@@ -79,7 +79,8 @@ class MendedSqliteClient(SqliteClient):
         async with asyncio.timeout(self._queue_limit):
             while True:
                 try:
-                    return await super().create_connection(with_db)
+                    await super().create_connection(with_db)
+                    return await _offer_pack(self.raw)
                 except sqlite3.OperationalError as error:
                     await self.close()
                     if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
@@ -112,6 +113,11 @@ class MendedSqliteClient(SqliteClient):
 
     def _in_transaction(self) -> Any:
         return self.transaction()
+
+
+async def _offer_pack(connection: Any) -> None:
+    """Make the aggregate known; aiosqlite itself offers scalar functions only."""
+    await connection._execute(connection._conn.create_aggregate, "pack", -1, Pack)  # noqa: SLF001
 
 
 class SqliteSession(Session):
@@ -155,11 +161,17 @@ class SqliteSession(Session):
     async def packed(
         self, head: str, selects: Sequence[str], labels: Sequence[str], numbers: Sequence[str], values: Sequence[Any]
     ) -> list[Packed]:
-        """Run several SELECTs as one statement; the rows become arrays in a thread."""
-        columns = ", ".join((*labels, *numbers))
-        parts = (f"SELECT {place} AS place, {columns} FROM ({select})" for place, select in enumerate(selects))  # noqa: S608
-        rows = await self.rows(f"{head} {' UNION ALL '.join(parts)}", *values)
-        return await asyncio.to_thread(_pack, rows, len(selects), len(labels), len(numbers))
+        """Run several SELECTs as one statement; an aggregate of ours packs the doubles."""
+        names = ", ".join(labels)
+        parts = (
+            f"SELECT {place} AS place, {names}, pack({', '.join(numbers)}) FROM ({select}) GROUP BY {names}"  # noqa: S608
+            for place, select in enumerate(selects)
+        )
+        found: list[Packed] = [{} for _ in selects]
+        for record in await self.rows(f"{head} {' UNION ALL '.join(parts)}", *values):
+            place, *label, doubles = tuple(record)
+            found[place][tuple(label)] = np.frombuffer(doubles).reshape(-1, len(numbers)).T  # type: ignore[call-overload]
+        return found
 
     def json_text(self, column: str) -> str:
         """Return an expression for the text under a key of JSON in a column."""
@@ -254,23 +266,6 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise ConfigurationError(f"The folder {path.parent} does not exist; create it.", path=("database_url",))
     if not create and not path.exists():
         raise UnavailableError("There is no such file: run `omniforge-graph migrate` to make it.")
-
-
-def _pack(rows: Sequence[Any], selects: int, labels: int, numbers: int) -> list[Packed]:
-    """Return for each SELECT, by labels, the numbers of its rows."""
-    width = 1 + labels + numbers
-    table = np.fromiter(chain.from_iterable(rows), dtype=object, count=width * len(rows)).reshape(-1, width)
-    codes: dict[tuple[Any, ...], int] = {}
-    keys = zip(*(table[:, column].tolist() for column in range(1 + labels)), strict=True)
-    code = np.fromiter((codes.setdefault(key, len(codes)) for key in keys), dtype=np.intp, count=len(rows))
-    order = np.argsort(code, kind="stable")
-    arrays = table[order, 1 + labels :].T.astype(np.float64)
-    ends = np.cumsum(np.bincount(code, minlength=len(codes)))[:-1]
-    found: list[Packed] = [{} for _ in range(selects)]
-    if codes:
-        for (place, *label), part in zip(codes, np.split(arrays, ends, axis=1), strict=True):
-            found[place][tuple(label)] = part
-    return found
 
 
 @lru_cache(maxsize=512)

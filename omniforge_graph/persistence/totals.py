@@ -14,28 +14,55 @@ from omniforge_graph.persistence.session import Session
 
 SOURCE_COLUMNS = {"experiment_id": "text", "metric": "text", "before_exposure": "boolean"}
 
-SQUARE = "CASE WHEN ABS(o.value) < 1.6e-162 THEN 0 WHEN ABS(o.value) > 1e150 THEN 1e300 ELSE o.value * o.value END"
+SQUARE = "CASE WHEN ABS({value}) < 1.6e-162 THEN 0 WHEN ABS({value}) > 1e150 THEN 1e300 ELSE {value} * {value} END"
 """A value's square. PostgreSQL fails on squares too small or too large for a double; they count as 0 and 1e300."""
 
-PAIRED = """
-    o.unit_id = x.unit_id AND o.metric = s.metric AND s.experiment_id = x.experiment_id AND e.id = x.experiment_id
-    AND s.before_exposure = (o.occurred_at < x.occurred_at)
-    AND (s.before_exposure OR e.end_date IS NULL OR o.occurred_at <= e.end_date)
-    AND (o.experiment_id IS NULL OR o.experiment_id = x.experiment_id)
-    AND (o.tenant_id IS NULL OR e.tenant_id IS NULL OR o.tenant_id = e.tenant_id)
+RULE = """
+    {before} = ({happened} < {exposed}) AND ({before} OR {ending} IS NULL OR {happened} <= {ending})
+    AND ({named} IS NULL OR {named} = {experiment}) AND ({sender} IS NULL OR {owner} IS NULL OR {sender} = {owner})
 """
-"""Which outcomes count for an exposure and a source: the one place of the rule."""
+"""Which outcomes count for an exposure and a source of its experiment: the one place of the rule."""
 
-# CROSS JOIN tells SQLite where to begin and in which order to go on; PostgreSQL chooses for itself.
-FROM_OUTCOMES = "outcome o CROSS JOIN exposure x CROSS JOIN experiment_source s CROSS JOIN experiment e"
-FROM_EXPOSURES = "exposure x CROSS JOIN experiment_source s CROSS JOIN outcome o CROSS JOIN experiment e"
+# Two steps each, so that no planner can take another way than by the unit, whatever it believes of tables that were
+# filled a moment ago; CROSS JOIN tells SQLite the order within a step.
+MET = """
+WITH met AS MATERIALIZED (
+    SELECT o.metric, o.value, o.occurred_at AS happened_at, o.experiment_id AS named_id, o.tenant_id AS sender_id,
+        x.id AS exposure_id, x.variant_id, x.experiment_id, x.occurred_at AS exposed_at
+    FROM outcome o CROSS JOIN exposure x WHERE o.id BETWEEN ? AND ? AND o.id IN (?*) AND x.unit_id = o.unit_id
+)
+"""
+FROM_MET = f"""
+    met m CROSS JOIN experiment_source s CROSS JOIN experiment e
+    WHERE s.experiment_id = m.experiment_id AND s.metric = m.metric AND e.id = m.experiment_id AND {
+    RULE.format(
+        before="s.before_exposure", happened="m.happened_at", exposed="m.exposed_at", ending="e.end_date",
+        named="m.named_id", experiment="m.experiment_id", sender="m.sender_id", owner="e.tenant_id",
+    )
+}"""  # fmt: skip
+ASKED = """
+WITH asked AS MATERIALIZED (
+    SELECT x.id AS exposure_id, x.variant_id, x.unit_id, x.experiment_id, x.occurred_at AS exposed_at,
+        s.id AS source_id, s.metric, s.before_exposure, e.end_date, e.tenant_id
+    FROM exposure x CROSS JOIN experiment_source s CROSS JOIN experiment e
+    WHERE {which} AND s.experiment_id = x.experiment_id AND e.id = x.experiment_id
+)
+"""
+FROM_ASKED = f"""
+    asked a CROSS JOIN outcome o
+    WHERE o.metric = a.metric AND o.unit_id = a.unit_id AND {
+    RULE.format(
+        before="a.before_exposure", happened="o.occurred_at", exposed="a.exposed_at", ending="a.end_date",
+        named="o.experiment_id", experiment="a.experiment_id", sender="o.tenant_id", owner="a.tenant_id",
+    )
+}"""  # fmt: skip
+ADDED_UP = f"""
+COUNT(*), SUM(CASE WHEN {{value}} = 1 THEN 1 ELSE 0 END), SUM({{value}}), SUM({SQUARE}), MAX({{happened}})
+"""
 
 FOLD = """
-INSERT INTO unit_total (source_id, exposure_id, variant_id, outcomes, ones, total, squares, last_at)
-SELECT s.id, x.id, x.variant_id, COUNT(*), SUM(CASE WHEN o.value = 1 THEN 1 ELSE 0 END), SUM(o.value),
-    SUM({square}), MAX(o.occurred_at)
-FROM {tables} WHERE {column} BETWEEN ? AND ? AND {column} IN (?*) AND {paired}
-GROUP BY s.id, x.id, x.variant_id ORDER BY s.id, x.id
+{head} INSERT INTO unit_total (source_id, exposure_id, variant_id, outcomes, ones, total, squares, last_at)
+SELECT {key}, {added_up} FROM {tables} GROUP BY {key} ORDER BY {key}
 ON CONFLICT (source_id, exposure_id) DO UPDATE SET
     outcomes = unit_total.outcomes + excluded.outcomes,
     ones = unit_total.ones + excluded.ones,
@@ -43,13 +70,21 @@ ON CONFLICT (source_id, exposure_id) DO UPDATE SET
     squares = unit_total.squares + excluded.squares,
     last_at = CASE WHEN excluded.last_at > unit_total.last_at THEN excluded.last_at ELSE unit_total.last_at END
 """
-"""In the keys' order, so that two batches that touch the same totals cannot lock each other out.
+"""In the keys' order, so that two batches that touch the same totals cannot lock each other out."""
 
-The ids of a batch lie close together: their range keeps PostgreSQL from going through the whole table for them."""
-
-FOLD_OUTCOMES = FOLD.format(square=SQUARE, tables=FROM_OUTCOMES, column="o.id", paired=PAIRED)
-FOLD_EXPOSURES = FOLD.format(square=SQUARE, tables=FROM_EXPOSURES, column="x.id", paired=PAIRED)
-FOLD_SOURCES = FOLD.format(square=SQUARE, tables=FROM_EXPOSURES, column="s.id", paired=PAIRED)
+FOLD_OUTCOMES = FOLD.format(
+    head=MET, key="s.id, m.exposure_id, m.variant_id", tables=FROM_MET,
+    added_up=ADDED_UP.format(value="m.value", happened="m.happened_at"),
+)  # fmt: skip
+_ASKED_KEY = "a.source_id, a.exposure_id, a.variant_id"
+_ASKED_SUMS = ADDED_UP.format(value="o.value", happened="o.occurred_at")
+FOLD_EXPOSURES, FOLD_SOURCES = (
+    FOLD.format(
+        head=ASKED.format(which=f"{column} BETWEEN ? AND ? AND {column} IN (?*)"),
+        key=_ASKED_KEY, tables=FROM_ASKED, added_up=_ASKED_SUMS,
+    )
+    for column in ("x.id", "s.id")
+)  # fmt: skip
 
 OVERRUN = """
 DELETE FROM unit_total WHERE source_id IN (SELECT id FROM experiment_source WHERE experiment_id = ?)

@@ -288,7 +288,7 @@ class Play:
             await repository.save(ChangeSet(Subject.EXPERIMENT_CANCELLED, self._make.signature, experiment=ended))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 async def test_the_databases_say_what_memory_says_and_keep_the_totals_right(database_url, make, units_of, steps):
     async with open_database(database_url) as repository:

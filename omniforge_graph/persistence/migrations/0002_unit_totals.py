@@ -39,17 +39,23 @@ FILL_SOURCES = {
     """,
 }
 FILL_TOTALS = """
+WITH asked AS MATERIALIZED (
+    SELECT x.id AS exposure_id, x.variant_id, x.unit_id, x.experiment_id, x.occurred_at AS exposed_at,
+        s.id AS source_id, s.metric, e.end_date, e.tenant_id
+    FROM exposure x CROSS JOIN experiment_source s CROSS JOIN experiment e
+    WHERE s.experiment_id = x.experiment_id AND e.id = x.experiment_id
+)
 INSERT INTO unit_total (source_id, exposure_id, variant_id, outcomes, ones, total, squares, last_at)
-SELECT s.id, x.id, x.variant_id, COUNT(*), SUM(CASE WHEN o.value = 1 THEN 1 ELSE 0 END), SUM(o.value),
+SELECT a.source_id, a.exposure_id, a.variant_id, COUNT(*), SUM(CASE WHEN o.value = 1 THEN 1 ELSE 0 END), SUM(o.value),
     SUM(
         CASE WHEN ABS(o.value) < 1.6e-162 THEN 0 WHEN ABS(o.value) > 1e150 THEN 1e300 ELSE o.value * o.value END
     ), MAX(o.occurred_at)
-FROM experiment e CROSS JOIN experiment_source s CROSS JOIN exposure x CROSS JOIN outcome o
-WHERE s.experiment_id = e.id AND x.experiment_id = e.id AND o.unit_id = x.unit_id AND o.metric = s.metric
-    AND o.occurred_at >= x.occurred_at AND (e.end_date IS NULL OR o.occurred_at <= e.end_date)
-    AND (o.experiment_id IS NULL OR o.experiment_id = e.id)
-    AND (o.tenant_id IS NULL OR e.tenant_id IS NULL OR o.tenant_id = e.tenant_id)
-GROUP BY s.id, x.id, x.variant_id
+FROM asked a CROSS JOIN outcome o
+WHERE o.metric = a.metric AND o.unit_id = a.unit_id
+    AND o.occurred_at >= a.exposed_at AND (a.end_date IS NULL OR o.occurred_at <= a.end_date)
+    AND (o.experiment_id IS NULL OR o.experiment_id = a.experiment_id)
+    AND (o.tenant_id IS NULL OR a.tenant_id IS NULL OR o.tenant_id = a.tenant_id)
+GROUP BY a.source_id, a.exposure_id, a.variant_id
 """
 
 
