@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 from graphql import build_schema, parse, validate
@@ -18,10 +19,13 @@ from omniforge_graph.config import Settings
 from omniforge_graph.graphql.schema import print_schema
 from omniforge_graph.graphql.transport import codes
 from omniforge_graph.graphql.transport.limits import Limits
+from omniforge_graph.plugin import Flag
+from omniforge_graph.plugin.manager import installed_plugins
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = ROOT / "docs" / "reference"
+METHODS = REFERENCE / "methods"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMANDS = {command.callback.__name__: command for command in app.registered_commands}
@@ -180,3 +184,50 @@ def test_costly_fields_are_told_with_their_weight() -> None:
         assert name in schema._schema.get_type(kind).fields
         assert f"`{field}`" in told
         assert f"{weight:g} times" in told
+
+
+TESTS = {
+    name: test for name, test in installed_plugins().tests.items() if type(test).__module__.startswith("omniforge")
+}
+
+
+def choices_of(kind: msgspec.inspect.Type) -> set[str]:
+    """Return the words that an option accepts, none for numbers and truth values."""
+    match kind:
+        case msgspec.inspect.Metadata(type=inner):
+            return choices_of(inner)
+        case msgspec.inspect.UnionType(types=inner):
+            return set().union(*map(choices_of, inner))
+        case msgspec.inspect.LiteralType(values=values):
+            return set(values)
+        case msgspec.inspect.EnumType(cls=values):
+            return {each.value for each in values}
+    return set()
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_options_of_tests_are_documented_with_their_defaults(name: str) -> None:
+    page = read(METHODS / f"{name.replace('_', '-')}.md")
+    shown = {option: default for option, (default, *_) in rows(page).items() if option not in ("option", "---")}
+    fields = msgspec.inspect.type_info(TESTS[name].options_type).fields
+    assert shown == {
+        each.name: str(msgspec.to_builtins(each.default)).lower().replace("none", "null") for each in fields
+    }
+    for each in fields:
+        assert {choice for choice in choices_of(each.type) if f"`{choice}`" not in page} == set()
+
+
+def test_modules_that_pages_on_methods_name_exist() -> None:
+    modules = {path.name for folder in ("omniforge_graph", "plugins") for path in (ROOT / folder).rglob("*.py")}
+    for page in METHODS.glob("*.md"):
+        named = re.findall(r"`([\w/]+\.py)`", read(page))
+        assert named or page.name == "README.md"
+        assert {Path(each).name for each in named} <= modules
+        assert all((ROOT / each).is_file() for each in named if "/" in each)
+
+
+def test_notices_are_documented() -> None:
+    services = "".join(read(path) for path in (ROOT / "omniforge_graph" / "services").glob("*.py"))
+    codes = set(re.findall(r'Notice\(\s*"([A-Z_]+)"', services)) | {flag.value for flag in Flag}
+    assert codes >= {"SAMPLE_RATIO_MISMATCH", "NOT_SAFE_TO_PEEK", "SLICES_DECIDE_NOTHING"}
+    assert codes - rows(read(ROOT / "docs" / "explanation" / "statistics.md")).keys() == set()
