@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from omniforge_graph.domain.metric import Direction, MetricKind
+from omniforge_graph.domain.metric import MAX_ABSOLUTE_VALUE, Direction, MetricKind
 from omniforge_graph.domain.plan import Monitoring, check_between, check_sureness
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.statistics.spending import Spending, SpendingKind
@@ -34,7 +34,7 @@ class RatioSpread:
     def __post_init__(self) -> None:
         for name in ("denominator_mean", "numerator_deviation", "denominator_deviation"):
             value, least = getattr(self, name), -math.inf if name == "denominator_mean" else 0.0
-            if not (math.isfinite(value) and value >= least) or (name == "denominator_mean" and value == 0):
+            if not (abs(value) <= MAX_ABSOLUTE_VALUE and value >= least) or (name == "denominator_mean" and value == 0):
                 wanted = "a number other than 0" if name == "denominator_mean" else "0 or more"
                 field = _camel_case(name)
                 raise ValidationError(f"{field} must be {wanted}, not {value:g}.", path=("spread", field))
@@ -148,8 +148,8 @@ class Study:
 
 def _check_baseline(study: Study) -> None:
     baseline, binary = study.baseline, study.kind is MetricKind.BINARY
-    if not math.isfinite(baseline) or (binary and not 0 <= baseline <= 1):
-        wanted = "a rate from 0 to 1" if binary else "a finite number"
+    if not abs(baseline) <= MAX_ABSOLUTE_VALUE or (binary and not 0 <= baseline <= 1):
+        wanted = "a rate from 0 to 1" if binary else f"a number within ±{MAX_ABSOLUTE_VALUE:g}"
         raise ValidationError(f"baseline must be {wanted}, not {baseline:g}.", path=("baseline",))
     if study.relative and baseline == 0:
         raise ValidationError(
@@ -162,7 +162,7 @@ def _check_spread(study: Study) -> None:
     kind = study.kind
     for name, value in (("standardDeviation", study.standard_deviation), ("density", study.density)):
         if value is not None:
-            check_between(value, 0, math.inf, name)
+            check_between(value, 0, MAX_ABSOLUTE_VALUE, name)
     for name, given, its in (
         ("spread", study.spread is not None, MetricKind.RATIO),
         ("quantile", study.quantile is not None, MetricKind.QUANTILE),
@@ -211,7 +211,8 @@ def _check_looks(study: Study) -> None:
     try:
         Spending(study.spending, study.spending_parameter)
     except ValidationError as problem:
-        raise ValidationError(problem.message, path=("spendingParameter",)) from None
+        message = problem.message.replace("parameter", "spendingParameter", 1)
+        raise ValidationError(message, path=("spendingParameter",)) from None
     if study.looks is None:
         return
     if study.monitoring is Monitoring.FIXED:

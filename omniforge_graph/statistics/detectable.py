@@ -10,6 +10,8 @@ from omniforge_graph.statistics.power import (
     units_for_proportions,
 )
 
+_STEPS = 100
+
 
 def detectable_in_proportions(
     control: float,
@@ -31,9 +33,10 @@ def detectable_in_proportions(
     def spare(change: float) -> float:
         return units - units_for_proportions(control, control + sign * change, alpha, power, ratio, sides)
 
-    if not room > 0 or spare(room) < 0:
-        return math.nan
-    return sign * increasing_root(spare, 0.0, room)
+    # With a handful of units the demand may rise again towards the end of the room: the first crossing counts.
+    enough = (room * step / _STEPS for step in range(1, _STEPS + 1) if spare(room * step / _STEPS) >= 0)
+    high = next(enough, math.nan) if room > 0 else math.nan
+    return math.nan if math.isnan(high) else sign * increasing_root(spare, 0.0, high)
 
 
 def detectable_in_means(

@@ -11,9 +11,10 @@ from omniforge_graph.statistics.difference_intervals import constrained_rates
 from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
 
 _STEPS = 60
-_PRECISION = 1e-14
+_PRECISION = 1e-13
 _LAST = 1 - 1e-12
 """A relative change to a million million times the control's rate: further than any rates are apart."""
+_NEAR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +144,27 @@ def _score_bound(
         distance, error = _distance(control, treatment, change(at), relative=relative)
         return np.asarray((distance + critical * error) * (1 - at if relative else 1.0))
 
-    shape = np.broadcast_shapes(control.mean.shape, treatment.mean.shape)
-    bound = change(_crossing(missing, np.zeros(shape), np.full(shape, _LAST)))
+    estimate = treatment.mean / (treatment.mean + control.mean) if relative else (treatment.mean - control.mean + 1) / 2
+    # The estimate itself may be a root, where the rates are 0 or 1: the one that is wanted lies on one side of it.
+    if critical > 0:
+        low, high = np.minimum(estimate + _NEAR, _LAST), np.full_like(estimate, _LAST)
+    else:
+        low, high = np.zeros_like(estimate), np.maximum(estimate - _NEAR, 0.0)
+    bound = change(_crossing(missing, low, high, estimate))
     return np.where(control.mean > 0, bound * control.mean, np.nan) if relative else bound
 
 
-def _crossing(decreasing: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray) -> FloatArray:
-    """Return where functions fall below zero, by the Illinois method (Dowell & Jarratt 1971)."""
+def _crossing(
+    decreasing: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray, otherwise: FloatArray
+) -> FloatArray:
+    """Return where functions fall below zero, by the Illinois method (Dowell & Jarratt 1971); else `otherwise`."""
     above, below = decreasing(low), decreasing(high)
+    crossed = (above > 0) & (below < 0)
+    above, below = np.where(crossed, above, 1.0), np.where(crossed, below, -1.0)
     middle, before = low, np.zeros_like(low)
     for _ in range(_STEPS):
         middle = np.clip(low + (high - low) * above / (above - below), low, high)
-        value = decreasing(middle)
+        value = np.where(crossed, decreasing(middle), 0.0)
         if not np.any(np.abs(value) > _PRECISION):
             break
         side = np.sign(value)
@@ -164,4 +174,4 @@ def _crossing(decreasing: Callable[[FloatArray], FloatArray], low: FloatArray, h
         above = np.where(side > 0, value, np.where(stale, above / 2, above))
         low, high = np.where(side > 0, middle, low), np.where(side > 0, high, middle)
         before = side
-    return middle
+    return np.where(crossed, middle, otherwise)

@@ -12,7 +12,6 @@ import scipy
 
 from omniforge_graph.statistics.difference_intervals import constrained_rates
 from omniforge_graph.statistics.noninferiority import constrained_ratio
-from omniforge_graph.statistics.power import quantile_sum
 from omniforge_graph.statistics.samples import SampleStatistics
 
 _EXACT = 2.0**40
@@ -32,7 +31,8 @@ class Separation:
         if not self.distance > 0:
             return math.inf
         errors = float(scipy.special.ndtri(power)) * self.at_truth - float(scipy.special.ndtri(alpha)) * self.at_margin
-        return max(errors, 0.0) ** 2 / self.distance**2
+        deviations = max(errors, 0.0) / self.distance
+        return deviations * deviations
 
     def power(self, units: float, alpha: float) -> float:
         """Return how often non-inferiority is shown."""
@@ -44,10 +44,7 @@ def units_for_non_inferior_means(
     margin: float, change: float, standard_deviation: float, alpha: float, power: float, ratio: float = 1.0
 ) -> float:
     """Return the control's units for an absolute margin: (z_a + z_b)^2 sd^2 (1 + 1/ratio) / (margin + change)^2."""
-    distance = margin + change
-    if not distance > 0:
-        return math.inf
-    return max(quantile_sum(alpha, power, 1), 0.0) ** 2 * standard_deviation**2 * (1 + 1 / ratio) / distance**2
+    return mean_separation(margin, change, standard_deviation, ratio).units(alpha, power)
 
 
 def mean_separation(

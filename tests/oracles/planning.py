@@ -1,21 +1,18 @@
 """Sample sizes, power, non-inferiority and multiplicity."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
+from omniforge_graph.domain.metric import MetricKind
+from omniforge_graph.domain.single_look import SingleLook
+from omniforge_graph.domain.study import Study
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.statistics import multiplicity
-from omniforge_graph.statistics.detectable import detectable_in_means, detectable_in_proportions
 from omniforge_graph.statistics.noninferiority import non_inferiority
 from omniforge_graph.statistics.noninferiority_size import rate_separation, units_for_non_inferior_means
-from omniforge_graph.statistics.power import (
-    power_for_means,
-    power_for_proportions,
-    units_by_baseline_variance,
-    units_for_means,
-    units_for_proportions,
-)
+from omniforge_graph.statistics.power import units_by_baseline_variance
 from omniforge_graph.statistics.samples import SampleStatistics
 from tests.oracles import kit
 
@@ -37,39 +34,59 @@ def solve_multiple_testing(p_values, method, alpha=0.05):
 def solve_sample_size_proportions(
     baseline, mde_absolute=None, alpha=0.05, power=0.8, sides=2, allocation_ratio=1, mde_relative=None
 ):
-    change = mde_absolute if mde_absolute is not None else mde_relative * baseline
-    units = units_for_proportions(baseline, baseline + change, alpha, power, allocation_ratio, sides)
-    return {"n_per_group": units, "n_per_group_ceil": math.ceil(units)} | arms(units, allocation_ratio)
+    look = single_look(rate(baseline, alpha, sides, power), allocation_ratio)
+    return sized(look, mde_absolute if mde_absolute is not None else mde_relative * baseline)
 
 
 def solve_sample_size_proportions_evan_miller(baseline, mde_absolute, alpha=0.05, power=0.8, sides=2):
-    units = units_by_baseline_variance(baseline, baseline + mde_absolute, alpha, power, sides)
+    study = rate(baseline, alpha, sides, power)
+    units = units_by_baseline_variance(baseline, baseline + mde_absolute, study.alpha, power, sides)
     return {"n_per_group": units, "n_per_group_rounded": round(units)}
 
 
 def solve_power_proportions(n_per_group, p1, p2, alpha=0.05, sides=2, allocation_ratio=1):
-    return {"power": power_for_proportions(n_per_group, p1, p2, alpha, allocation_ratio, sides)}
+    look = single_look(rate(p1, alpha, sides), allocation_ratio)
+    return {"power": look.power(rate(p2, alpha, sides).baseline - p1, n_per_group)}
 
 
 def solve_sample_size_means(mde_absolute, sd, alpha=0.05, power=0.8, sides=2, allocation_ratio=1):
-    units = units_for_means(mde_absolute, sd, alpha, power, allocation_ratio, sides)
-    return {"n_per_group": units} | arms(units, allocation_ratio)
+    return sized(single_look(mean(sd, alpha, sides, power), allocation_ratio), mde_absolute)
 
 
 def solve_power_means(delta, sd, alpha=0.05, sides=2, n1=None, n2=None, n_per_group=None, allocation_ratio=1):
     control = n1 if n1 is not None else n_per_group
     ratio = n2 / control if n2 is not None else allocation_ratio
-    return {"power": power_for_means(control, delta, sd, alpha, ratio, sides)}
+    return {"power": single_look(mean(sd, alpha, sides), ratio).power(delta, control)}
 
 
 def solve_mde_proportions(baseline, n_per_group, alpha=0.05, power=0.8, sides=2, allocation_ratio=1):
-    change = detectable_in_proportions(baseline, n_per_group, alpha, power, allocation_ratio, sides)
+    change = single_look(rate(baseline, alpha, sides, power), allocation_ratio).detectable(n_per_group)
     return {"mde_absolute": change, "mde_relative": change / baseline}
 
 
 def solve_mde_means(sd, n_per_group, alpha=0.05, power=0.8, sides=2, allocation_ratio=1, baseline=None):
-    change = detectable_in_means(sd, n_per_group, alpha, power, allocation_ratio, sides)
+    change = single_look(mean(sd, alpha, sides, power), allocation_ratio).detectable(n_per_group)
     return {"mde_absolute": change, "mde_relative": change / abs(baseline) if baseline else None}
+
+
+def rate(baseline, alpha, sides, power=0.8):
+    return Study(kind=MetricKind.BINARY, baseline=baseline, power=power, confidence_level=1 - alpha, sides=sides)
+
+
+def mean(deviation, alpha, sides, power=0.8):
+    given = {"power": power, "confidence_level": 1 - alpha, "sides": sides}
+    return Study(kind=MetricKind.CONTINUOUS, baseline=0, standard_deviation=deviation, **given)
+
+
+def single_look(study, ratio):
+    return SingleLook(replace(study, shares=(1, ratio)), ratio)
+
+
+def sized(look, effect):
+    units = look.units(effect)
+    if not math.isfinite(units):
+        raise ValidationError("minimumDetectableEffect is too small for any number of units.")
+    return {"n_per_group": units, "n_per_group_ceil": math.ceil(units)} | arms(units, look.ratio)
 
 
 def solve_non_inferiority_means(
