@@ -15,7 +15,8 @@ class LookedAt:
     """What a look saw of one treatment on one metric, in the metric's unit and relative to the control.
 
     The intervals are those of that look, an end without bound is None. `p_value` is valid at any look; of a guardrail
-    it is the one of being within the margin. None where something could not be computed.
+    it is the one of being within the margin, and `harm_p_value` the one of being beyond it. None where something could
+    not be computed.
     """
 
     metric: str
@@ -23,6 +24,7 @@ class LookedAt:
     absolute: Effect
     relative: Effect
     p_value: float | None
+    harm_p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,11 @@ class Look:
         return next((each for each in self.seen if (each.metric, each.treatment_id) == (metric, treatment_id)), None)
 
 
-def best_before(looks: Sequence[Look], metric: str, treatment_ids: Sequence[str]) -> FloatArray:
-    """Return for each treatment the smallest p-value that any look found on a metric, NaN if none found one."""
+def best_before(looks: Sequence[Look], metric: str, treatment_ids: Sequence[str], *, harm: bool = False) -> FloatArray:
+    """Return for each treatment the smallest p-value that any look found on a metric, NaN if none found one.
+
+    With `harm` those of being beyond a guardrail's margin.
+    """
     seen = ([look.of(metric, each) for look in looks] for each in treatment_ids)
-    past = ([each.p_value for each in column if each is not None and each.p_value is not None] for column in seen)
-    return np.array([min(column, default=np.nan) for column in past], dtype=np.float64)
+    found = ([each.harm_p_value if harm else each.p_value for each in column if each is not None] for column in seen)
+    return np.array([min((p for p in column if p is not None), default=np.nan) for column in found], dtype=np.float64)

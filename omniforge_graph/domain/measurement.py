@@ -90,9 +90,9 @@ class MeasuredSamples:
     `without_outcome` those of them without a single outcome. `observed` is the plain description of the unit values,
     where it differs from `samples`. `variance_reduction` is the share of the squared standard error of the difference
     that covariates removed, `design_effect` how much more uncertain the units make a mean per outcome than as many
-    independent outcomes would, `outcomes` how many those are, `capped` the units whose value was capped, `lumped` where
-    a quantile falls on a value that many units share; None where they do not apply. `rounded` says that equal values
-    were spread over their rounding step before a quantile was taken.
+    independent outcomes would, `outcomes` how many those are, `capped` the units whose value was capped, `short` and
+    `lumped` where a quantile has too few units or falls on a value that many of them share; None where they do not
+    apply. `rounded` says that equal values were spread over their rounding step before a quantile was taken.
     """
 
     samples: SampleStatistics
@@ -103,5 +103,6 @@ class MeasuredSamples:
     design_effect: FloatArray | None = None
     outcomes: FloatArray | None = None
     capped: FloatArray | None = None
+    short: BoolArray | None = None
     lumped: BoolArray | None = None
     rounded: bool = False

@@ -51,7 +51,9 @@ def _reduce(
     if metric.kind is MetricKind.QUANTILE:
         assert metric.quantile is not None
         quantiles = quantiles_of(values[:, 0], place, shape, metric.quantile, weights=weight)
-        return replace(whole, samples=quantiles.samples, lumped=quantiles.lumped, rounded=quantiles.rounded)
+        return replace(
+            whole, samples=quantiles.samples, short=quantiles.short, lumped=quantiles.lumped, rounded=quantiles.rounded
+        )
     if values.shape[1] > own:
         values = np.concatenate([values[:, :own], fill_missing(values[:, own:], weight)], axis=1)
     moments = Moments.of_values(values, place, shape, weight)

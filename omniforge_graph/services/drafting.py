@@ -135,8 +135,9 @@ def keys_read(metrics: Iterable[Metric]) -> set[str]:
     return {source.metric for metric in metrics for source in sources_of(metric)} - {each.key for each in metrics}
 
 
-def check_read(measured: Sequence[Metric], known: Collection[str]) -> None:
-    """Refuse metrics that read the outcomes of one nobody declared."""
+def check_read(measured: Sequence[Metric], declared: Sequence[Metric], known: Collection[str]) -> None:
+    """Refuse metrics that read the outcomes of one nobody declared; `declared` are those that were given, in order."""
+    places = {metric.key: place for place, metric in enumerate(declared)}
     keys = {metric.key for metric in measured}
     for metric in measured:
         for source in sources_of(metric):
@@ -146,7 +147,7 @@ def check_read(measured: Sequence[Metric], known: Collection[str]) -> None:
             field = "covariates" if source.before_exposure else field
             raise ValidationError(
                 f"{metric.key} reads the outcomes of {source.metric!r}, which nobody declared: add it to metrics.",
-                path=("metrics", metric.key, field),
+                path=("metrics", places[metric.key], field) if metric.key in places else ("successMetric",),
             )
 
 

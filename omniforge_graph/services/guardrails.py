@@ -46,10 +46,9 @@ def judge_guardrail(
     with np.errstate(divide="ignore"):
         failing = standing.valid_p_values(1 - found.p_value, np.log10(1 - found.p_value))
     if standing.monitoring is not Monitoring.FIXED:
-        best = best_before(looks, guardrail.metric, treatments)
+        best, worst = (best_before(looks, guardrail.metric, treatments, harm=each) for each in (False, True))
         passing = np.fmin(passing, best) if standing.judges_now else best
-        if not standing.judges_now:
-            failing = np.full_like(failing, np.nan)
+        failing = np.fmin(failing, worst) if standing.judges_now else worst
     margin = guardrail.margin * abs(float(alone.mean[0])) if guardrail.relative else guardrail.margin
     return [
         GuardrailResult(
@@ -60,6 +59,7 @@ def judge_guardrail(
             _known(found.bound[place]),
             _known(passing[place]),
             _state(passing[place], failing[place], alpha),
+            _known(failing[place]),
         )
         for place, treatment in enumerate(treatments)
     ]

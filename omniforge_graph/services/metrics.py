@@ -53,5 +53,5 @@ async def choose_metrics(
     success = by_key.get(key) or known.get(key) or Metric(key)
     measured = [success, *(metric for metric in by_key.values() if metric.key != key)]
     measured += [known[each] for each in sorted(named & known.keys() - {metric.key for metric in measured})]
-    check_read(measured, known.keys())
+    check_read(measured, declared, known.keys())
     return measured, [metric for metric in measured if known.get(metric.key) != metric]

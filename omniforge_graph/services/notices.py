@@ -78,6 +78,12 @@ def _on_units(arms: Sequence[Arm], measured: MeasuredSamples) -> Iterator[Notice
             f"{listed(few)}: fewer than {FEW_UNITS} units, for which the normal approximation may not hold; "
             "the test permutation does not need it.",
         )
+    if measured.short is not None and np.any(measured.short):
+        named = listed([arm.name for arm, short in zip(arms, measured.short, strict=True) if short])
+        yield Notice(
+            Flag.TOO_FEW_UNITS.value,
+            f"{named}: too few units for this quantile, so how uncertain it is cannot be told yet.",
+        )
     if measured.lumped is not None and np.any(measured.lumped):
         named = listed([arm.name for arm, lumped in zip(arms, measured.lumped, strict=True) if lumped])
         yield Notice(

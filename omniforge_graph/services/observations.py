@@ -1,7 +1,6 @@
 """Reading one variant's numbers: a count, a few sufficient statistics, or one value per unit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from omniforge_graph.domain.metric import MAX_ABSOLUTE_VALUE, Aggregation, Metric, MetricKind
 from omniforge_graph.errors import Path, ValidationError
-from omniforge_graph.statistics.samples import SampleStatistics
+from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
 
 Observations: TypeAlias = tuple[float, float, float]
 """Units, mean, unbiased variance."""
@@ -25,34 +24,54 @@ def read_observations(data: object, metric: Metric, path: Path) -> Observations:
     """Return one variant's units, mean and unbiased variance; NaN where there are too few units for one.
 
     A mapping holds units with conversions (or a mean, which is rounded to whole conversions) for a BINARY metric,
-    units with mean and standard_deviation or variance for any other. Anything else is one value per unit.
+    units with mean and standard_deviation or variance for any other: of a RATIO or a QUANTILE the estimate, and the
+    standard deviation that a mean of as many units would need for the same standard error. Anything else is one value
+    per unit.
 
     Raises:
         ValidationError: `path` leads to what is wrong.
     """
     if isinstance(data, Mapping):
         return _read_statistics(data, metric, path)
-    if isinstance(data, str | bytes) or not (isinstance(data, Sequence) or hasattr(data, "__array__")):
-        raise ValidationError(f"{type(data).__name__} is no variant's numbers; {_EXPECTED}.", path=path)
-    return _read_values(data, metric, path)
-
-
-def _read_values(data: object, metric: Metric, path: Path) -> Observations:
-    try:
-        values = np.asarray(data)
-    except ValueError:
-        values = np.empty((0, 0))
-    if values.ndim != 1 or (values.size and values.dtype.kind not in "biuf"):
-        raise ValidationError("Values must be a flat sequence of numbers, one for each unit.", path=path)
-    values = values.astype(np.float64)
-    # A unit's mean of counts need not be a whole number.
-    rule = replace(metric, kind=MetricKind.CONTINUOUS) if metric.aggregation is Aggregation.MEAN else metric
-    for index, value in enumerate(values.tolist()):
-        if problem := rule.value_problem(value):
-            raise ValidationError(problem, path=(*path, index))
+    if metric.kind in (MetricKind.RATIO, MetricKind.QUANTILE):
+        raise ValidationError(f"Give one value per unit for every variant of a {metric.kind}, or for none.", path=path)
+    values = read_unit_values(data, metric, path)[:, 0]
     units = float(values.size)
     mean = float(values.mean()) if units else np.nan
     return units, mean, float(values.var(ddof=1)) if units > 1 else np.nan
+
+
+def is_unit_values(data: object) -> bool:
+    """Whether these are values of units, not statistics of them."""
+    return not isinstance(data, Mapping | str | bytes) and (isinstance(data, Sequence) or hasattr(data, "__array__"))
+
+
+def read_unit_values(data: object, metric: Metric, path: Path) -> FloatArray:
+    """Return one row per unit: its value, or for a RATIO its numerator and denominator; shape (units, 1 or 2).
+
+    Raises:
+        ValidationError: `path` leads to what is wrong.
+    """
+    if not is_unit_values(data):
+        raise ValidationError(f"{type(data).__name__} is no variant's numbers; {_EXPECTED}.", path=path)
+    pairs = metric.kind is MetricKind.RATIO
+    try:
+        values = np.asarray(data)
+    except ValueError:
+        values = np.empty((0, 0, 0))
+    if values.size == 0 and values.ndim == 1:
+        return np.empty((0, 1 + pairs))
+    if values.ndim != 1 + pairs or values.dtype.kind not in "biuf" or (pairs and values.shape[1] != 2):
+        what = "pairs (numerator, denominator)" if pairs else "numbers"
+        raise ValidationError(f"Values must be a flat sequence of {what}, one for each unit.", path=path)
+    rows = values.astype(np.float64).reshape(len(values), -1)
+    # A unit's mean of counts need not be a whole number, and a ratio's parts are recorded under their own metrics.
+    free = metric.aggregation is Aggregation.MEAN or pairs
+    rule = Metric(metric.key, MetricKind.CONTINUOUS) if free else metric
+    for index, row in enumerate(rows.tolist()):
+        if problem := next(filter(None, map(rule.value_problem, row)), None):
+            raise ValidationError(problem, path=(*path, index))
+    return rows
 
 
 def _read_statistics(data: Mapping[Any, Any], metric: Metric, path: Path) -> Observations:

@@ -221,7 +221,12 @@ def _looked_at(metric: str, each: Comparison) -> LookedAt:
 
 def _guard_seen(each: GuardrailResult) -> LookedAt:
     return LookedAt(
-        each.metric, each.treatment_id, Effect(each.estimate, None, None), Effect(None, None, None), each.p_value
+        each.metric,
+        each.treatment_id,
+        Effect(each.estimate, None, None),
+        Effect(None, None, None),
+        each.p_value,
+        each.harm_p_value,
     )
 
 

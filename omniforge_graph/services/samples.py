@@ -1,19 +1,21 @@
 """Reading the numbers callers bring, variant by variant."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.domain.measurement import MeasuredSamples
-from omniforge_graph.domain.metric import Metric
+from omniforge_graph.domain.measurement import MeasuredSamples, UnitTable
+from omniforge_graph.domain.metric import Metric, MetricKind
+from omniforge_graph.domain.reduction import reduce_units
 from omniforge_graph.domain.study import MAX_VARIANTS
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import Path, ValidationError
 from omniforge_graph.services.arms import Arm
-from omniforge_graph.services.observations import SPELLINGS, read_observations
-from omniforge_graph.statistics.samples import SampleStatistics
+from omniforge_graph.services.observations import SPELLINGS, is_unit_values, read_observations, read_unit_values
+from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
 
 
 def read_metrics(experiment: PromptExperiment, metrics: Mapping[str, Any], metric: Metric) -> MeasuredSamples:
@@ -98,7 +100,7 @@ def _read_value(experiment: PromptExperiment, value: object, metric: Metric, pat
     if not isinstance(value, Mapping):
         raise ValidationError(f"{path[-1]} must map variants to their numbers.", path=path)
     places = _variant_places(experiment)
-    numbers = [(0.0, np.nan, np.nan)] * count
+    given: dict[int, tuple[object, Path]] = {}
     seen: dict[int, object] = {}
     for key, data in value.items():
         place = places.get(key)
@@ -108,5 +110,28 @@ def _read_value(experiment: PromptExperiment, value: object, metric: Metric, pat
         if place in seen:
             raise ValidationError(f"{key!r} and {seen[place]!r} name the same variant.", path=(*path, key))
         seen[place] = key
-        numbers[place] = read_observations(data, metric, (*path, key))
+        given[place] = data, (*path, key)
+    if given and all(is_unit_values(data) for data, _ in given.values()):
+        return _of_values(
+            {place: read_unit_values(data, metric, at) for place, (data, at) in given.items()}, metric, count
+        )
+    numbers = [(0.0, np.nan, np.nan)] * count
+    for place, (data, at) in given.items():
+        numbers[place] = read_observations(data, metric, at)
     return as_measured(SampleStatistics.of(*zip(*numbers, strict=True)), count, path)
+
+
+def _of_values(rows: Mapping[int, FloatArray], metric: Metric, variants: int) -> MeasuredSamples:
+    """Return what unit values come down to, by the rules for recorded ones; covariates are not among them."""
+    values = np.concatenate(list(rows.values()))
+    table = UnitTable(
+        variant=np.concatenate([np.full(len(each), place) for place, each in rows.items()]),
+        weight=np.ones(len(values)),
+        values=values,
+        observed=np.ones(values.shape, dtype=np.bool_),
+        squares=np.zeros(len(values)),
+        slice_of=np.zeros(len(values), dtype=np.intp),
+    )
+    if metric.kind is MetricKind.RATIO:  # the outcomes behind a unit's pair are not known
+        metric = replace(metric, denominator=metric.denominator or f"{metric.key}.denominator")
+    return reduce_units(replace(metric, covariates=()), table, variants)
