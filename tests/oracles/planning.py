@@ -35,12 +35,14 @@ def solve_sample_size_proportions(
     baseline, mde_absolute=None, alpha=0.05, power=0.8, sides=2, allocation_ratio=1, mde_relative=None
 ):
     look = single_look(rate(baseline, alpha, sides, power), allocation_ratio)
-    return sized(look, mde_absolute if mde_absolute is not None else mde_relative * baseline)
+    change = mde_absolute if mde_absolute is not None else mde_relative * baseline
+    return sized(look, rate(baseline + change, alpha, sides).baseline - baseline)
 
 
 def solve_sample_size_proportions_evan_miller(baseline, mde_absolute, alpha=0.05, power=0.8, sides=2):
     study = rate(baseline, alpha, sides, power)
-    units = units_by_baseline_variance(baseline, baseline + mde_absolute, study.alpha, power, sides)
+    treatment = rate(baseline + mde_absolute, alpha, sides).baseline
+    units = units_by_baseline_variance(baseline, treatment, study.alpha, power, sides)
     return {"n_per_group": units, "n_per_group_rounded": round(units)}
 
 
