@@ -130,6 +130,16 @@ class Metric:
         return self.direction is Direction.HIGHER_IS_BETTER
 
     @property
+    def judged_kind(self) -> MetricKind:
+        """The kind a test meets: adjusted by covariates, values of 0 and 1 are no longer such."""
+        return MetricKind.CONTINUOUS if self.covariates and self.kind is MetricKind.BINARY else self.kind
+
+    @property
+    def as_judged(self) -> "Metric":
+        """The metric as a test meets it."""
+        return self if self.judged_kind is self.kind else Metric(self.key, self.judged_kind, self.direction)
+
+    @property
     def takes_outcomes(self) -> bool:
         """Whether outcomes are recorded under its own key; a RATIO of other metrics has none."""
         return self.numerator is None or self.numerator == self.key

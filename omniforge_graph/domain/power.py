@@ -28,12 +28,12 @@ def required_units(samples: SampleStatistics, metric: Metric, plan: AnalysisPlan
     change = plan.minimum_effect * (abs(baseline) if plan.relative else 1.0)
     if not metric.higher_is_better:
         change = -change
-    if metric.kind is MetricKind.BINARY and not 0 <= baseline + change <= 1:
+    if metric.judged_kind is MetricKind.BINARY and not 0 <= baseline + change <= 1:
         change = -change
     treatments = samples.units.size - 1
     try:
         return whole_units(
-            metric.kind, baseline, change, deviation, plan.alpha / treatments, plan.power, 1 + treatments
+            metric.judged_kind, baseline, change, deviation, plan.alpha / treatments, plan.power, 1 + treatments
         )
     except ValidationError:
         return None

@@ -118,9 +118,11 @@ class PluginRegistry:
             if answer is None:
                 continue
             test = self.tests.get(answer) if isinstance(answer, str) else None
-            if test is None or metric.kind not in test.kinds:
-                fitting = sorted(name for name, each in self.tests.items() if metric.kind in each.kinds)
-                raise _broken(each, hook, answer, f"a loaded test for {metric.kind} ({', '.join(fitting)}), or None")
+            if test is None or metric.judged_kind not in test.kinds:
+                fitting = sorted(name for name, each in self.tests.items() if metric.judged_kind in each.kinds)
+                raise _broken(
+                    each, hook, answer, f"a loaded test for {metric.judged_kind} ({', '.join(fitting)}), or None"
+                )
             return test.name
         raise UnknownPluginError(
             f"No plugin chooses a statistical test for metric {metric.key} ({metric.kind}); name one in the "

@@ -155,7 +155,7 @@ class ExperimentAnalyzer:
         chosen = experiment.metric(metric)
         question = self._question(experiment, chosen, metrics, test)
         control = next(place for place, variant in enumerate(experiment.variants) if variant.is_control)
-        design = ComparisonDesign(chosen, control, experiment.analysis.confidence_level)
+        design = ComparisonDesign(chosen.as_judged, control, experiment.analysis.confidence_level)
         return run_density(question.test, question.measured.samples, design, question.options)
 
     def judge(
@@ -185,7 +185,7 @@ class ExperimentAnalyzer:
         if expected_shares is not None and len(expected_shares) != len(arms):
             raise ValidationError("There must be one expected share per variant.", path=("expectedShares",))
         measured = as_measured(samples, len(arms), ("variants",))
-        test = find_test(self._registry, plan.test or usual_test(metric.kind), metric, ("test",))
+        test = find_test(self._registry, plan.test or usual_test(metric.judged_kind), metric, ("test",))
         options = self._registry.parse_options(test, plan.options, ("options",))
         question = Question(metric, measured, test, options)
         setting = _setting(plan, arms, question, expected_shares, ())
@@ -207,7 +207,9 @@ class ExperimentAnalyzer:
         name, raw = plan.test, plan.options
         if test is not None:
             name, raw, path = test, plan.options if test == plan.test else {}, ("test",)
-        elif metric != experiment.success_metric and not (name and metric.kind in self._registry.test(name).kinds):
+        elif metric != experiment.success_metric and not (
+            name and metric.judged_kind in self._registry.test(name).kinds
+        ):
             name, raw = None, {}
         name = name or self._registry.choose_test(experiment, metric)
         found = find_test(self._registry, name, metric, path)

@@ -141,9 +141,9 @@ def compare_many(
     if not 0 <= control < variants:
         raise ValidationError(f"control must be from 0 to {variants - 1}, not {control}.", path=("control",))
     registry = installed_plugins() if registry is None else registry
-    chosen = find_test(registry, test or usual_test(metric.kind), metric, ("test",))
+    chosen = find_test(registry, test or usual_test(metric.judged_kind), metric, ("test",))
     parsed = registry.parse_options(chosen, options, ("options",))
-    design = ComparisonDesign(metric, control, confidence_level)
+    design = ComparisonDesign(metric.as_judged, control, confidence_level)
     return differences(run_test(chosen, samples, design, parsed), samples, design)
 
 

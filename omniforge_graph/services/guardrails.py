@@ -39,7 +39,7 @@ def judge_guardrail(
         guardrail.margin,
         relative=guardrail.relative,
         higher_is_better=metric.higher_is_better,
-        rates=metric.kind is MetricKind.BINARY,
+        rates=metric.judged_kind is MetricKind.BINARY,
         alpha=standing.nominal_alpha(alpha),
     )
     passing = standing.valid_p_values(found.p_value, found.log10_p_value)

@@ -50,7 +50,7 @@ def judge(
         PluginError: the test failed or broke its contract.
     """
     alpha = standing.plan.alpha
-    design = ComparisonDesign(metric, control, 1 - standing.nominal_alpha(alpha))
+    design = ComparisonDesign(metric.as_judged, control, 1 - standing.nominal_alpha(alpha))
     found = run_test(test, measured.samples, design, options)
     if found.relative_estimate is None:
         critical = normal_quantile(design.confidence_level)

@@ -20,13 +20,17 @@ def find_test(
         test = registry.test(name)
     except UnknownPluginError as problem:
         raise UnknownPluginError(problem.message, path=path) from None
-    if metric.kind not in test.kinds:
-        suitable = sorted(each for each, other in registry.tests.items() if metric.kind in other.kinds)
+    if metric.judged_kind not in test.kinds:
+        suitable = sorted(each for each, other in registry.tests.items() if metric.judged_kind in other.kinds)
         raise IncompatibleTestError(
-            f"{name} cannot judge {metric.key!r}, which is {metric.kind}; these can: {', '.join(suitable)}.",
+            f"{name} cannot judge {metric.key!r}, which is {_described(metric)}; these can: {', '.join(suitable)}.",
             path=path,
         )
     return test
+
+
+def _described(metric: Metric) -> str:
+    return f"{metric.kind} adjusted by covariates" if metric.judged_kind is not metric.kind else metric.kind
 
 
 def check_plans(registry: PluginRegistry, experiment: PromptExperiment) -> None:

@@ -6,4 +6,4 @@ from omniforge_graph.plugin import Metric, hookimpl, usual_test
 @hookimpl(trylast=True)
 def omniforge_choose_statistical_test(metric: Metric) -> str | None:
     """Name the test that suits the metric's kind. Other plugins are asked first."""
-    return usual_test(metric.kind)
+    return usual_test(metric.judged_kind)
