@@ -44,6 +44,9 @@ peers: ## Make .venv-peers with the libraries that the statistics are measured a
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements-peers.txt
 
+calibrate: install ## Simulate whether the promised error rates hold, beside the best peers' figures (some minutes)
+	$(BIN)/python -m tests.calibration $(ARGS)
+
 schema: install ## Print the GraphQL schema into schema.graphql
 	$(BIN)/omniforge-graph schema
 
