@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omniforge_graph.domain.prompt import Prompt, PromptDraft, PromptVersion, VersionDraft
     from omniforge_graph.domain.sample_size import plan_sample_size
     from omniforge_graph.domain.selection import PromptSlot, VariantSelection
+    from omniforge_graph.domain.study import Study
     from omniforge_graph.persistence import migrate, open_database
     from omniforge_graph.services.allocator import TrafficAllocator
     from omniforge_graph.services.analyzer import ExperimentAnalyzer
@@ -60,6 +61,7 @@ __all__ = [
     "PromptVersion",
     "SampleStatistics",
     "SpendingKind",
+    "Study",
     "TrafficAllocator",
     "Variant",
     "VariantDraft",
@@ -105,6 +107,7 @@ _HOMES = {
     "SampleStatistics": "statistics.samples",
     "SpendingKind": "statistics.spending",
     "TrafficAllocator": "services.allocator",
+    "Study": "domain.study",
     "Variant": "domain.experiment",
     "VariantDraft": "services.drafting",
     "VariantSelection": "domain.selection",

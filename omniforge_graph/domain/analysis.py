@@ -77,8 +77,8 @@ class GuardrailState(StrEnum):
 class GuardrailResult:
     """Whether a treatment is shown not to be worse than the control by the margin or more, one-sided.
 
-    `margin` is in the metric's unit, `bound` the worst effect compatible with the data, `p_value` valid at any look, and
-    `harm_p_value` the one of the opposite: of being worse by more than the margin.
+    `margin` is in the metric's unit, `bound` the worst effect compatible with the data, `p_value` valid at any look,
+    `harm_p_value` that of the opposite: of being worse by more than the margin.
     """
 
     metric: str

@@ -1,11 +1,14 @@
 """What clients can ask."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
 import strawberry
 from strawberry import ID
+from strawberry.scalars import JSON
 
+from omniforge_graph.domain.event import clean_attributes
 from omniforge_graph.domain.selection import VariantSelection
 from omniforge_graph.errors import ExperimentNotFoundError, PromptNotFoundError, ValidationError
 from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect, read_page
@@ -31,6 +34,10 @@ TenantFilter = Annotated[
 Unit = Annotated[ID | None, strawberry.argument(description="The unit to assign, if it is not the tenant.")]
 Track = Annotated[
     bool, strawberry.argument(description="Also record the exposure, idempotently and without delaying the answer.")
+]
+Attributes = Annotated[
+    JSON | None,
+    strawberry.argument(description="What describes the unit, a JSON object: kept with the exposure, to slice by."),
 ]
 
 
@@ -113,7 +120,13 @@ class Query:
         description="The variant for a unit: the first slot whose prompt has a running experiment; null when none has."
     )
     async def select_variant(
-        self, info: Info, prompts: Slots, tenant_id: Tenant, unit_id: Unit = None, track: Track = True
+        self,
+        info: Info,
+        prompts: Slots,
+        tenant_id: Tenant,
+        unit_id: Unit = None,
+        track: Track = True,
+        attributes: Attributes = None,
     ) -> Selection | None:
         """Select for the first slot under test."""
         context = info.context
@@ -123,20 +136,26 @@ class Query:
         if selection is None:
             return None
         if track:
-            _track(info, selection, tenant_id if unit_id is None else unit_id)
+            _track(info, [selection], tenant_id if unit_id is None else unit_id, attributes)
         return Selection.of(selection)
 
     @strawberry.field(description="The version to use for each slot: the assigned variant's, else the current one.")
     async def select_variants(
-        self, info: Info, prompts: Slots, tenant_id: Tenant, unit_id: Unit = None, track: Track = True
+        self,
+        info: Info,
+        prompts: Slots,
+        tenant_id: Tenant,
+        unit_id: Unit = None,
+        track: Track = True,
+        attributes: Attributes = None,
     ) -> list[Selection]:
         """Select for every slot."""
         context = info.context
         selections = await context.services.selector.select_all(
             [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
         )
-        for selection in selections if track else ():
-            _track(info, selection, tenant_id if unit_id is None else unit_id)
+        if track:
+            _track(info, selections, tenant_id if unit_id is None else unit_id, attributes)
         return [Selection.of(selection) for selection in selections]
 
     @strawberry.field(description="Analyse numbers that live elsewhere. Nothing is stored.")
@@ -164,13 +183,15 @@ class Query:
         return [Plugin.of(plugin, registry.tests) for plugin in registry.plugins]
 
 
-def _track(info: Info, selection: VariantSelection, unit_id: str) -> None:
-    """Note the exposure now, and queue it once the answer is on its way."""
+def _track(info: Info, selections: Sequence[VariantSelection], unit_id: str, attributes: JSON | None) -> None:
+    """Note the exposures now, and queue them once the answer is on its way."""
     context, tracker = info.context, info.context.services.tracker
-    exposure = tracker.exposure(selection, unit_id)
-    if exposure is None:
-        return
-    if context.background is None:
-        tracker.add(exposure)
-    else:
-        context.background.add(partial(tracker.add, exposure))
+    told = clean_attributes(attributes) if attributes is not None else {}
+    for selection in selections:
+        exposure = tracker.exposure(selection, unit_id, told)
+        if exposure is None:
+            continue
+        if context.background is None:
+            tracker.add(exposure)
+        else:
+            context.background.add(partial(tracker.add, exposure))

@@ -1,6 +1,7 @@
 """Declared metrics: a tenant's own, and those that all tenants share."""
 
 from collections.abc import Collection
+from dataclasses import fields
 
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.errors import DuplicateError
@@ -21,10 +22,10 @@ async def declare(session: Session, metric: Metric, tenant_id: str | None) -> bo
     known = from_json(rows[0]["definition"], Metric)
     if known == metric:
         return False
+    different = [each.name for each in fields(Metric) if getattr(known, each.name) != getattr(metric, each.name)]
     raise DuplicateError(
-        f"Metric {metric.key!r} is declared already, as {known.kind}, {known.direction}, {known.aggregation}"
-        f"{' and with another description' if known.description != metric.description else ''}: "
-        "use that definition or another key.",
+        f"Metric {metric.key!r} is declared already, as {known.kind}, {known.direction}, {known.aggregation}, with "
+        f"another {' and '.join(different)}: use that definition or another key.",
         path=("key",),
     )
 

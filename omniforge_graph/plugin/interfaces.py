@@ -71,8 +71,8 @@ class StatisticalTest(ABC):
 
     def posterior_density(
         self,
-        samples: SampleStatistics,
-        design: ComparisonDesign,
+        samples: SampleStatistics,  # noqa: ARG002
+        design: ComparisonDesign,  # noqa: ARG002
         options: Any,  # noqa: ARG002
     ) -> Density | None:
         """Return the posterior density of each treatment's effect, in the metric's unit, to be drawn.

@@ -50,7 +50,7 @@ def _on_sample(metric: Metric, measured: MeasuredSamples, sample_ratio: SampleRa
     if sample_ratio is not None and sample_ratio.mismatch:
         yield Notice(
             "SAMPLE_RATIO_MISMATCH",
-            f"The units did not arrive in the planned proportions (p = {sample_ratio.p_value:.2g}): look for lost or "
+            f"The units did not arrive in the planned proportions ({_evidence(sample_ratio)}): look for lost or "
             "doubled exposures before you read on.",
         )
     missing, exposed = int(np.sum(measured.without_outcome)), int(np.sum(measured.exposed))
@@ -68,6 +68,11 @@ def _on_sample(metric: Metric, measured: MeasuredSamples, sample_ratio: SampleRa
             f"{missing:,} of {exposed:,} exposed units have no outcome of {metric.key} and count as 0; "
             "if their value is unknown rather than 0, declare the metric with the aggregation MEAN.",
         )
+
+
+def _evidence(ratio: SampleRatio) -> str:
+    known = [each for each in (ratio.p_value, ratio.sequential_p_value) if each is not None]
+    return f"p = {min(known):.2g}"
 
 
 def _on_units(arms: Sequence[Arm], measured: MeasuredSamples) -> Iterator[Notice]:

@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from typing import Any
 
-from omniforge_graph.domain.event import MAX_BATCH, Exposure, clean_attributes
+from omniforge_graph.domain.event import MAX_BATCH, Exposure
 from omniforge_graph.domain.selection import VariantSelection
 from omniforge_graph.errors import UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -45,19 +44,15 @@ class ExposureTracker:
         self._flushing = asyncio.Lock()
 
     def exposure(
-        self, selection: VariantSelection, unit_id: str, attributes: Mapping[str, Any] | None = None
+        self, selection: VariantSelection, unit_id: str, attributes: Mapping[str, str] | None = None
     ) -> Exposure | None:
-        """Return the exposure that a selection is, as of now; None if no experiment made it or it is known.
-
-        Raises:
-            ValidationError: the attributes are none (see `clean_attributes`).
-        """
+        """Return the exposure that a selection is, as of now; None if no experiment made it or it is known."""
         if selection.experiment_id is None or selection.variant_id is None:
             return None
         key = (selection.experiment_id, unit_id)
         if key in self._seen or key in self._waiting:
             return None
-        return Exposure(*key, selection.variant_id, self._clock(), clean_attributes(attributes or {}))
+        return Exposure(*key, selection.variant_id, self._clock(), attributes or {})
 
     def add(self, exposure: Exposure) -> None:
         """Queue an exposure."""

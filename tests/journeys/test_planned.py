@@ -1,6 +1,7 @@
 """A planned experiment over HTTP, on both engines: planned, watched, sliced and decided; and plans that are refused."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,25 @@ def test_attributes_are_judged_event_by_event(sqlite_server) -> None:
     assert [each["index"] for each in receipt["rejected"]] == [0, 1, 2, 3, 4]
     found = sqlite_server.data("Slices", {"id": experiment["id"], "dimension": "beta"})["slices"]
     assert [(each["value"], each["units"]) for each in found["slices"]] == [("true", 1)]
+
+
+def test_selection_keeps_the_units_attributes_with_the_exposures_it_tracks(sqlite_server) -> None:
+    prompt = sqlite_server.prompt()
+    experiment = sqlite_server.experiment(prompt)
+    ask = """query($p: [PromptSlotInput!]!, $unit: ID!, $a: JSON) {
+        selectVariant(prompts: $p, tenantId: "t", unitId: $unit, attributes: $a) { variantName }
+    }"""
+    slots = [{"slot": "system", "promptId": prompt["id"]}]
+    for n in range(6):
+        sqlite_server.post(ask, {"p": slots, "unit": f"u{n}", "a": {"plan": "pro" if n < 4 else "free"}})
+    deadline = time.monotonic() + 20
+    found: list[tuple[str, int]] = []
+    while sum(units for _, units in found) < 6 and time.monotonic() < deadline:
+        answer = sqlite_server.data("Slices", {"id": experiment["id"], "dimension": "plan"})["slices"]
+        found = [(each["value"], each["units"]) for each in answer["slices"]]
+    assert found == [("pro", 4), ("free", 2)]
+    (error,) = sqlite_server.post(ask, {"p": slots, "unit": "u0", "a": {"a b": 1}})["errors"]
+    assert error["extensions"]["code"] == "INVALID_TEXT"
 
 
 @pytest.mark.parametrize(

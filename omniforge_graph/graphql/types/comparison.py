@@ -34,8 +34,11 @@ class SampleRatio:
         description="The chance of proportions this far off if nothing is broken; null while there are too few units."
     )
     log10_p_value: float | None = strawberry.field(description="The p-value's logarithm, where it is too small itself.")
+    sequential_p_value: float | None = strawberry.field(
+        description="The p-value that may be watched all the time; null for slices."
+    )
     mismatch: bool = strawberry.field(
-        description="Whether the proportions are off beyond chance (p < 0.001, less for each of several slices)."
+        description="Whether the proportions are off beyond chance (either p < 0.001, less for each of several slices)."
     )
     observed: list[int] = strawberry.field(description="Exposed units per variant.")
     expected: list[float] = strawberry.field(description="Units per variant that the shares would give.")
@@ -46,6 +49,7 @@ class SampleRatio:
         return cls(
             p_value=ratio.p_value,
             log10_p_value=ratio.log10_p_value,
+            sequential_p_value=ratio.sequential_p_value,
             mismatch=ratio.mismatch,
             observed=list(ratio.observed),
             expected=list(ratio.expected),
