@@ -57,8 +57,8 @@ def _reduce(
     if values.shape[1] > own:
         values = np.concatenate([values[:, :own], fill_missing(values[:, own:], weight)], axis=1)
     moments = Moments.of_values(values, place, shape, weight)
-    if metric.kind is MetricKind.RATIO and metric.denominator is None:
-        # The mean of all outcomes: how much do a unit's own outcomes resemble each other?
+    if metric.kind is MetricKind.RATIO and metric.denominator is None and metric.cap is None:
+        # The mean of all outcomes: how much do a unit's own outcomes resemble each other? Capped, they are not known.
         squares = table.squares[measured]
         clustered = design_effect(values[:, 0], values[:, 1], squares, place, shape, weight)
         whole = replace(whole, outcomes=clustered.outcomes, design_effect=clustered.effect)

@@ -9,13 +9,15 @@ from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
 
 _CANCELLED = 1e-13
 """A difference of variances below this share of them is rounding."""
+_NOTHING = 1e-30
+"""A denominator below this is none: what is divided by its square would soon be beyond all numbers."""
 
 
 def ratio_of(moments: Moments, numerator: int = 0, denominator: int = 1) -> SampleStatistics:
     """Return the ratio of two means in the place of a mean, with the variance a unit's share in it has.
 
     R = M / D; the squared standard error of R is (v_m - 2 R c_md + R^2 v_d) / (D^2 n) to first order (delta method).
-    Units whose denominator is 0 count like any other. A denominator of 0 in total gives NaN.
+    Units whose denominator is 0 count like any other. A denominator of 0 in total, or below 1e-30, gives NaN.
     """
     return mean_of(as_ratios(moments, [(numerator, denominator)]))
 
@@ -35,7 +37,7 @@ def as_ratios(moments: Moments, parts: Sequence[int | tuple[int, int]]) -> Momen
             gradient[..., place, part] = 1.0
             continue
         above, below = (moments.mean[..., each] for each in part)
-        defined = below != 0
+        defined = np.abs(below) > _NOTHING
         ratio = np.divide(above, below, out=np.full_like(below, np.nan), where=defined)
         mean[..., place] = ratio
         gradient[..., place, part[0]] = np.divide(1.0, below, out=np.full_like(below, np.nan), where=defined)
