@@ -1,4 +1,4 @@
-"""`make bench`: the server against a raw ASGI echo, and the statistics against other libraries, of the same run."""
+"""`make bench`: the server against a raw ASGI echo, the statistics against other libraries, and how analyses grow."""
 
 import tempfile
 from enum import StrEnum
@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tests.benchmarks.against import HOW_TO_INSTALL, Speed, compare_speed, missing, peers, seconds_to_import
+from tests.benchmarks.growth import Growth, measure_growth
 from tests.benchmarks.measuring import Figures, Plan, run
-from tests.benchmarks.report import as_json, as_table, speed_table
+from tests.benchmarks.report import as_json, as_table, growth_table, speed_table
 from tests.benchmarks.workloads import WORKS
 
 
@@ -20,6 +21,7 @@ class Part(StrEnum):
 
     SERVER = "server"
     STATISTICS = "statistics"
+    GROWTH = "growth"
 
 
 def main(
@@ -30,7 +32,7 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="Measure rows whose name has this part, such as postgres; repeatable.")
     ] = None,
-    part: Annotated[list[Part] | None, typer.Option(help="Measure this part; repeatable. Both unless given.")] = None,
+    part: Annotated[list[Part] | None, typer.Option(help="Measure this part; repeatable. All unless given.")] = None,
     peers_python: Annotated[
         Path | None, typer.Option("--peers", help="The interpreter where the peers of the statistics are installed.")
     ] = None,
@@ -47,11 +49,14 @@ def main(
         wide.print(as_table(rows, plan))
     works = tuple(each for each in WORKS if plan.wants(each)) if Part.STATISTICS in (part or Part) else ()
     speeds, importing = _compare(works, plan, peers_python, wide) if works else ([], None)
-    if not rows and not works:
+    growth = _grow(quick, console) if Part.GROWTH in (part or Part) and not plan.only else []
+    if growth:
+        wide.print(growth_table(growth))
+    if not rows and not works and not growth:
         console.print(f"No scenario has {' or '.join(plan.only)} in its name.")
         raise typer.Exit(2)
     if json_file is not None:
-        json_file.write_bytes(as_json(rows, plan, speeds, importing))
+        json_file.write_bytes(as_json(rows, plan, speeds, importing, growth))
     failing = [row for row in rows if row.failed]
     for row in failing:
         console.print(f"{row.name}: {row.failed:,} failed; the first: {row.complaint}", markup=False)
@@ -71,6 +76,17 @@ def _compare(
     if absent:
         console.print(HOW_TO_INSTALL, markup=False)
     return speeds, importing
+
+
+def _grow(quick: bool, console: Console) -> list[Growth]:
+    outcomes, units = ((10_000, 100_000, 1_000_000), (10_000, 1_000, 100_000))
+    if quick:
+        outcomes, units = (100, 1_000), (100, 1_000)
+    with (
+        tempfile.TemporaryDirectory(prefix="omniforge-bench-") as folder,
+        console.status("Analysing") as status,
+    ):
+        return measure_growth(Path(folder), outcomes, units, status.update)
 
 
 def _measure(plan: Plan, console: Console) -> list[Figures]:

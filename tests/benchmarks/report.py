@@ -10,6 +10,7 @@ import msgspec
 from rich.table import Table
 
 from tests.benchmarks.against import OURS, Speed
+from tests.benchmarks.growth import Growth
 from tests.benchmarks.measuring import Figures, Plan
 from tests.benchmarks.processes import cores
 
@@ -72,13 +73,31 @@ def speed_table(speeds: Sequence[Speed], importing: float) -> Table:
     return table
 
 
+def growth_table(rows: Sequence[Growth]) -> Table:
+    """Return what an analysis takes as outcomes and units grow, beside the first row of its engine."""
+    table = Table(title="An analysis as outcomes pile up, and as units do", caption="medians of one process")
+    for name in ("engine", "units", "outcomes", "time", "ratio"):
+        table.add_column(name, justify="left" if name == "engine" else "right", no_wrap=True)
+    for row in rows:
+        first = next(each for each in rows if each.engine == row.engine)
+        ratio = f"{row.seconds / first.seconds:,.2g} x"
+        table.add_row(row.engine, f"{row.units:,}", f"{row.outcomes:,}", _duration(row.seconds), ratio)
+    return table
+
+
 def _duration(seconds: float) -> str:
     if seconds < 1e-3:
         return f"{seconds * 1e6:,.1f} us"
     return f"{seconds * 1e3:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
-def as_json(rows: Sequence[Figures], plan: Plan, speeds: Sequence[Speed] = (), importing: float | None = None) -> bytes:
+def as_json(
+    rows: Sequence[Figures],
+    plan: Plan,
+    speeds: Sequence[Speed] = (),
+    importing: float | None = None,
+    growth: Sequence[Growth] = (),
+) -> bytes:
     """Return everything that was measured, and on what."""
     document: dict[str, Any] = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,5 +110,6 @@ def as_json(rows: Sequence[Figures], plan: Plan, speeds: Sequence[Speed] = (), i
         "figures": rows,
         "statistics": speeds,
         "import_seconds": importing,
+        "growth": growth,
     }
     return msgspec.json.format(msgspec.json.encode(document))
