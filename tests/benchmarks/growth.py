@@ -35,7 +35,7 @@ Told = Callable[[str], None]
 
 
 def measure_growth(folder: Path, outcomes: Sequence[int], units: Sequence[int], told: Told) -> list[Growth]:
-    """Return the times for growing `outcomes` of the first number of units, then for growing `units`, on each engine."""
+    """Return the times for growing `outcomes` of the first number of units, then for the other `units`, by engine."""
     rows: list[Growth] = []
     for engine in engines():
         with databases(engine, folder) as make:
