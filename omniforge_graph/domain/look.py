@@ -15,8 +15,8 @@ class LookedAt:
     """What a look saw of one treatment on one metric, in the metric's unit and relative to the control.
 
     The intervals are those of that look, an end without bound is None. `p_value` is valid at any look; of a guardrail
-    it is the one of being within the margin, and `harm_p_value` the one of being beyond it. None where something could
-    not be computed.
+    it is the one of being within the margin, and `harm_p_value` the one of being beyond it. `omnibus_p_value` is that
+    of all treatments together, where the test has one. None where something could not be computed.
     """
 
     metric: str
@@ -25,6 +25,7 @@ class LookedAt:
     relative: Effect
     p_value: float | None
     harm_p_value: float | None = None
+    omnibus_p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,9 @@ def best_before(looks: Sequence[Look], metric: str, treatment_ids: Sequence[str]
     seen = ([look.of(metric, each) for look in looks] for each in treatment_ids)
     found = ([each.harm_p_value if harm else each.p_value for each in column if each is not None] for column in seen)
     return np.array([min((p for p in column if p is not None), default=np.nan) for column in found], dtype=np.float64)
+
+
+def best_omnibus_before(looks: Sequence[Look], metric: str) -> float:
+    """Return the smallest p-value of all treatments together that any look found on a metric, NaN if none found one."""
+    seen = [each.omnibus_p_value for look in looks for each in look.seen if each.metric == metric]
+    return min((p for p in seen if p is not None), default=np.nan)

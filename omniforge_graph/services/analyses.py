@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -172,11 +173,12 @@ class AnalysisService:
         experiment = request.experiment
         own = {metric.key: tables[experiment.id, metric.key] for metric in metrics}
         try:
-            found = await self.compute(lambda: self._assess(request, metrics, own, looks, ending=ending))
-            if self._to_record(request, found) and not await self._record(experiment, found, looks):
+            while True:
+                found = await self.compute(partial(self._assess, request, metrics, own, looks, ending=ending))
+                if not self._to_record(request, found) or await self._record(experiment, found, looks):
+                    break
                 # Somebody else has just looked: what they saw comes before what we see.
-                newer = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
-                found = await self.compute(lambda: self._assess(request, metrics, own, newer, ending=ending))
+                looks = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
         except UnavailableError:
             raise
         except OmniForgeError as problem:

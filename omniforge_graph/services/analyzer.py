@@ -15,7 +15,7 @@ from omniforge_graph.domain.monitoring import Standing, standing
 from omniforge_graph.domain.plan import AnalysisPlan, Correction, Monitoring, usual_test
 from omniforge_graph.domain.power import required_units
 from omniforge_graph.errors import Path, ValidationError
-from omniforge_graph.plugin.interfaces import ComparisonDesign, StatisticalTest
+from omniforge_graph.plugin.interfaces import ComparisonDesign
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
@@ -111,10 +111,15 @@ class ExperimentAnalyzer:
         watched = [experiment.metric(each.metric) for each in plan.guardrails if decides and each.metric in metrics]
         guardrails = {each.key: (each, read_metrics(experiment, metrics, each)) for each in watched}
         own = places[chosen.key]
-        setting = self._setting(experiment, arms, own, looks, asked_at, ending)
+        # The goals decide together: what is planned, missing and allowed does not depend on which of them is asked for.
+        deciding = questions if decides else [own]
+        setting = self._setting(experiment, arms, deciding, looks, asked_at, ending)
         results, seen = assess(setting, questions, guardrails, correction=correction, decides=decides)
-        place = next(at for at, each in enumerate(questions) if each is own)
-        return Assessment(results[place], setting.standing, seen)
+        result = results[next(at for at, each in enumerate(questions) if each is own)]
+        if own is not deciding[0]:
+            needed = required_units(own.measured.samples, chosen, plan, setting.control)
+            result = replace(result, required_units=needed)
+        return Assessment(result, setting.standing, seen)
 
     def slices(
         self,
@@ -135,7 +140,7 @@ class ExperimentAnalyzer:
         chosen, arms = experiment.metric(metric), arms_of(experiment)
         question = self._question(experiment, chosen, {chosen.key: measured}, test, sliced=True)
         whole = [int(each) for each in measured.exposed.sum(axis=0)]
-        place = standing(experiment.analysis, _monitoring(experiment.analysis, question.test), looks, whole, None)
+        place = standing(experiment.analysis, _monitoring(experiment.analysis, [question]), looks, whole, None)
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
         return assess_slices(dimension, values, question, arms, place, shares)
 
@@ -188,7 +193,7 @@ class ExperimentAnalyzer:
         test = find_test(self._registry, plan.test or usual_test(metric.judged_kind), metric, ("test",))
         options = self._registry.parse_options(test, plan.options, ("options",))
         question = Question(metric, measured, test, options)
-        setting = _setting(plan, arms, question, expected_shares, ())
+        setting = _setting(plan, arms, [question], expected_shares, ())
         (result,), _ = assess(setting, [question], {}, correction=plan.correction, decides=True)
         return result
 
@@ -221,13 +226,13 @@ class ExperimentAnalyzer:
         self,
         experiment: PromptExperiment,
         arms: Sequence[Arm],
-        question: Question,
+        deciding: Sequence[Question],
         looks: Sequence[Look],
         asked_at: datetime | None,
         ending: bool,
     ) -> Setting:
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
-        setting = _setting(experiment.analysis, arms, question, shares, looks, ending=ending, ended=experiment.is_over)
+        setting = _setting(experiment.analysis, arms, deciding, shares, looks, ending=ending, ended=experiment.is_over)
         return replace(setting, asked_at=asked_at, started_at=experiment.start_date)
 
 
@@ -256,17 +261,18 @@ def metrics_needed(experiment: PromptExperiment, metric: Metric) -> tuple[Metric
 def _setting(
     plan: AnalysisPlan,
     arms: Sequence[Arm],
-    question: Question,
+    deciding: Sequence[Question],
     expected_shares: Sequence[float] | None,
     looks: Sequence[Look],
     *,
     ending: bool = False,
     ended: bool = False,
 ) -> Setting:
+    question = deciding[0]
     exposed = [int(each) for each in question.measured.exposed]
     control = next(place for place, arm in enumerate(arms) if arm.is_control)
     needed = required_units(question.measured.samples, question.metric, plan, control)
-    place = standing(plan, _monitoring(plan, question.test), looks, exposed, needed, ending=ending, ended=ended)
+    place = standing(plan, _monitoring(plan, deciding), looks, exposed, needed, ending=ending, ended=ended)
     ratio = None if expected_shares is None else watched_ratio([look.units for look in looks], exposed, expected_shares)
     return Setting(arms, place, looks, ratio, needed)
 
@@ -283,6 +289,6 @@ def watched_ratio(
     return replace(now, sequential_p_value=watched.p_value, mismatch=now.mismatch or watched.mismatch)
 
 
-def _monitoring(plan: AnalysisPlan, test: StatisticalTest) -> Monitoring:
-    """Return the plan's monitoring, or FIXED for a test whose answers cannot be made safe for many looks."""
-    return plan.looks_allowed if test.sequential else Monitoring.FIXED
+def _monitoring(plan: AnalysisPlan, deciding: Sequence[Question]) -> Monitoring:
+    """Return the plan's monitoring, or FIXED where the answers of a test cannot be made safe for many looks."""
+    return plan.looks_allowed if all(each.test.sequential for each in deciding) else Monitoring.FIXED

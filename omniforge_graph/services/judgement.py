@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from omniforge_graph.domain.analysis import Comparison, Effect, VariantStatistics
-from omniforge_graph.domain.look import Look, best_before
+from omniforge_graph.domain.look import Look, best_before, best_omnibus_before
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.monitoring import Standing
@@ -25,6 +25,7 @@ class Judged:
     """One metric, judged by one test at one look, before its p-values are adjusted for their number.
 
     `p_values` hold however often people look; None for a test without p-values. Shape: (*slices, treatments).
+    `omnibus_p_value` does so for all treatments together; shape (*slices,).
     """
 
     metric: Metric
@@ -34,6 +35,7 @@ class Judged:
     alpha: float
     found: ComparisonArrays
     p_values: FloatArray | None
+    omnibus_p_value: FloatArray | None = None
 
 
 def judge(
@@ -57,7 +59,8 @@ def judge(
         relative = fieller_interval(*measured.samples.split(control), critical)
         found = replace(found, relative_estimate=relative[0], relative_lower=relative[1], relative_upper=relative[2])
     p_values = None if found.p_value is None else standing.valid_p_values(found.p_value, found.log10_p_value)
-    return Judged(metric, test, measured, design, alpha, found, p_values)
+    omnibus = None if found.omnibus_p_value is None else standing.valid_p_values(found.omnibus_p_value)
+    return Judged(metric, test, measured, design, alpha, found, p_values, omnibus)
 
 
 def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks: Sequence[Look]) -> Judged:
@@ -70,6 +73,10 @@ def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks:
     seen = [[look.of(judged.metric.key, each) for look in looks] for each in treatments]
     best = best_before(looks, judged.metric.key, treatments)
     p_values = np.fmin(judged.p_values, best) if standing.judges_now else best
+    omnibus = judged.omnibus_p_value
+    if omnibus is not None:
+        before = np.asarray(best_omnibus_before(looks, judged.metric.key))
+        omnibus = np.fmin(omnibus, before) if standing.judges_now else before
     found = judged.found
     if standing.monitoring is Monitoring.ALWAYS_VALID:
         known = [[each.absolute for each in column if each is not None] for column in seen]
@@ -79,7 +86,7 @@ def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks:
         assert found.relative_upper is not None
         relative = _cut(found.relative_lower, found.relative_upper, known_relative)
         found = replace(found, lower=lower, upper=upper, relative_lower=relative[0], relative_upper=relative[1])
-    return replace(judged, p_values=p_values, found=found)
+    return replace(judged, p_values=p_values, omnibus_p_value=omnibus, found=found)
 
 
 def _cut(lower: FloatArray, upper: FloatArray, past: Sequence[Sequence[Effect]]) -> tuple[FloatArray, FloatArray]:
@@ -94,14 +101,14 @@ def _cut(lower: FloatArray, upper: FloatArray, past: Sequence[Sequence[Effect]])
 def significance(judged: Judged, adjusted: FloatArray | None) -> BoolArray:
     """Apply the one rule of significance; shape (*slices, treatments).
 
-    With p-values: the adjusted one below alpha, and the omnibus one too where the test has it, at the level of this
-    look. Without: a probability of being better so high, or so low, that an error on either side has at most alpha / 2.
+    With p-values: the adjusted one below alpha, and the omnibus one too where the test has it. Without: a probability
+    of being better so high, or so low, that an error on either side has at most alpha / 2.
     """
     found = judged.found
     if adjusted is not None:
         overall = np.asarray(True)
-        if found.omnibus_p_value is not None:
-            overall = np.asarray(found.omnibus_p_value <= judged.design.alpha)[..., None]
+        if judged.omnibus_p_value is not None:
+            overall = np.asarray(judged.omnibus_p_value < judged.alpha)[..., None]
         return np.asarray((adjusted < judged.alpha) & overall)
     if found.probability_better is None:
         return np.zeros(found.estimate.shape, dtype=np.bool_)

@@ -90,7 +90,10 @@ def assess(
     if decides:  # looks remember the goals; of other metrics they know nothing
         judged = [with_history(each, setting.arms, setting.standing, setting.looks) for each in judged]
     adjusted = _adjusted(judged, correction)
+    waiting = [_waiting(setting, each) for each in judged]
     compared = [comparisons_of(each, setting.arms, p)[0] for each, p in zip(judged, adjusted, strict=True)]
+    if setting.standing.monitoring is not Monitoring.FIXED:  # nothing is significant that may not be judged yet
+        compared = [found if why is None else _undecided(found) for found, why in zip(compared, waiting, strict=True)]
     passed = [
         result
         for guardrail in (setting.plan.guardrails if decides else ())
@@ -103,8 +106,8 @@ def assess(
             if decides
             else [(each.metric, comparisons)]
         )
-        results.append(_result(setting, judged[place], comparisons, goals, passed))
-    seen = [_looked_at(each.metric.key, one) for each, found in zip(judged, compared, strict=True) for one in found]
+        results.append(_result(setting, each, comparisons, goals, passed, waiting[0 if decides else place]))
+    seen = [_looked_at(each, one) for each, found in zip(judged, compared, strict=True) for one in found]
     seen += [_guard_seen(each) for each in passed]
     return results, tuple(seen)
 
@@ -133,17 +136,11 @@ def _result(
     comparisons: Sequence[Comparison],
     goals: Sequence[tuple[Metric, Sequence[Comparison]]],
     guardrails: Sequence[GuardrailResult],
+    waiting: str | None,
 ) -> AnalysisResult:
     standing, arms = setting.standing, setting.arms
     variants = describe(judged, arms)[0]
     progress = _progress(setting)
-    waiting = waiting_of(
-        standing.monitoring,
-        {each.name: each.units for each in variants},
-        fewest_units(standing.plan, standing.monitoring, len(arms)),
-        progress,
-        judged.metric.key,
-    )
     decision = decide(
         Evidence(
             names={arm.id: arm.name for arm in arms},
@@ -157,9 +154,6 @@ def _result(
         )
     )
     notices = notices_of(arms, judged.metric, judged.measured, comparisons, judged.found.flags, setting.sample_ratio)
-    early = waiting is not None and standing.monitoring is not Monitoring.FIXED
-    if early:
-        comparisons = [msgspec.structs.replace(each, is_significant=False) for each in comparisons]
     significant = any(each.is_significant for each in comparisons)
     return AnalysisResult(
         variant_stats={each.variant_id: each for each in variants},
@@ -179,6 +173,21 @@ def _result(
         guardrails=tuple(guardrails),
         variance_reduction=judged.measured.variance_reduction,
     )
+
+
+def _waiting(setting: Setting, judged: Judged) -> str | None:
+    standing = setting.standing
+    return waiting_of(
+        standing.monitoring,
+        {arm.name: int(units) for arm, units in zip(setting.arms, judged.measured.samples.units, strict=True)},
+        fewest_units(standing.plan, standing.monitoring, len(setting.arms)),
+        _progress(setting),
+        judged.metric.key,
+    )
+
+
+def _undecided(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    return [msgspec.structs.replace(each, is_significant=False) for each in comparisons]
 
 
 def _on_monitoring(judged: Judged, standing: Standing) -> list[Notice]:
@@ -215,8 +224,15 @@ def _progress(setting: Setting) -> Progress:
     )
 
 
-def _looked_at(metric: str, each: Comparison) -> LookedAt:
-    return LookedAt(metric, each.treatment_id, each.absolute_effect, each.relative_effect, each.valid_p_value)
+def _looked_at(judged: Judged, each: Comparison) -> LookedAt:
+    return LookedAt(
+        judged.metric.key,
+        each.treatment_id,
+        each.absolute_effect,
+        each.relative_effect,
+        each.valid_p_value,
+        omnibus_p_value=_optional(judged.omnibus_p_value),
+    )
 
 
 def _guard_seen(each: GuardrailResult) -> LookedAt:
