@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from omniforge_graph.statistics.rate_intervals import Interval, wilson_limits
+from omniforge_graph.statistics.rate_intervals import Interval, corrected_wilson_limits, wilson_limits
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 from omniforge_graph.statistics.tails import normal_quantile
 
@@ -13,12 +13,15 @@ _HALVINGS = 64
 
 def newcombe_interval(control: SampleStatistics, treatment: SampleStatistics, confidence_level: float) -> Interval:
     """Return the interval made of two score intervals (Newcombe 1998, 17:873, method 10)."""
-    low_1, high_1 = wilson_limits(control, confidence_level)
-    low_2, high_2 = wilson_limits(treatment, confidence_level)
-    difference = treatment.mean - control.mean
-    lower = difference - np.hypot(treatment.mean - low_2, high_1 - control.mean)
-    upper = difference + np.hypot(high_2 - treatment.mean, control.mean - low_1)
-    return lower, upper
+    return _joined(control, treatment, *(wilson_limits(each, confidence_level) for each in (control, treatment)))
+
+
+def corrected_newcombe_interval(
+    control: SampleStatistics, treatment: SampleStatistics, confidence_level: float
+) -> Interval:
+    """Return the interval made of two score intervals with a continuity correction (Newcombe 1998, method 11)."""
+    limits = (corrected_wilson_limits(each, confidence_level) for each in (control, treatment))
+    return _joined(control, treatment, *limits)
 
 
 def agresti_caffo_interval(control: SampleStatistics, treatment: SampleStatistics, confidence_level: float) -> Interval:
@@ -88,6 +91,15 @@ def constrained_rates(
     return np.where(mirrored, 1 - rate, rate), np.where(mirrored, 1 - other, other)
 
 
+def _joined(control: SampleStatistics, treatment: SampleStatistics, before: Interval, after: Interval) -> Interval:
+    """Return the interval of a difference from those of both rates, whose errors add like independent ones."""
+    (low_1, high_1), (low_2, high_2) = before, after
+    difference = treatment.mean - control.mean
+    lower = difference - np.hypot(treatment.mean - low_2, high_1 - control.mean)
+    upper = difference + np.hypot(high_2 - treatment.mean, control.mean - low_1)
+    return lower, upper
+
+
 def _score_interval(control: SampleStatistics, treatment: SampleStatistics, square: FloatArray) -> Interval:
     """Return where (estimate - d)^2 = square * variance under d, by halving: the score falls as d grows."""
     estimate = treatment.mean - control.mean
@@ -111,6 +123,7 @@ def _score_interval(control: SampleStatistics, treatment: SampleStatistics, squa
 
 DIFFERENCE_INTERVALS: Mapping[str, Callable[[SampleStatistics, SampleStatistics, float], Interval]] = {
     "newcombe": newcombe_interval,
+    "newcombe_corrected": corrected_newcombe_interval,
     "miettinen_nurminen": miettinen_nurminen_interval,
     "mee": mee_interval,
     "agresti_caffo": agresti_caffo_interval,

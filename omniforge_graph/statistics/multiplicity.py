@@ -27,6 +27,15 @@ def hochberg(p_values: FloatArray) -> FloatArray:
     return _adjusted(p_values, lambda rank, count: count + 1 - rank, _from_the_largest)
 
 
+def hommel(p_values: FloatArray) -> FloatArray:
+    """Hold the chance of any false finding as Hochberg does, and never behind it (Hommel 1988; Wright 1992)."""
+    adjusted = np.full_like(p_values, np.nan)
+    for place in np.ndindex(p_values.shape[:-1]):
+        known = ~np.isnan(p_values[place])
+        adjusted[place][known] = _closed(p_values[place][known])
+    return adjusted
+
+
 def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
     """Hold the expected share of false findings, for independent or positively dependent tests (B. & H. 1995)."""
     return _adjusted(p_values, lambda rank, count: count / rank, _from_the_largest)
@@ -46,10 +55,27 @@ ADJUSTMENTS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "bonferroni": bonferroni,
     "holm": holm,
     "hochberg": hochberg,
+    "hommel": hommel,
     "benjamini_hochberg": benjamini_hochberg,
     "benjamini_yekutieli": benjamini_yekutieli,
 }
 """Every procedure by its name."""
+
+
+def _closed(p_values: FloatArray) -> FloatArray:
+    """Return the largest p-value of Simes's test (1986) over all sets of hypotheses that hold each of them."""
+    order = np.argsort(p_values)
+    ascending, n = p_values[order], p_values.size
+    largest = ascending.copy()
+    for size in range(2, n + 1):
+        # Of the sets of this size with a hypothesis, the one with the others of largest p-value is rejected last.
+        others = ascending[n - size + 1 :]
+        least = np.min(size * others / np.arange(2, size + 1))
+        with_it = np.minimum(size * ascending[: n - size + 1], least)
+        largest = np.maximum(largest, np.append(with_it, np.full(size - 1, with_it[-1])))
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = largest
+    return adjusted
 
 
 def _from_the_largest(stepped: FloatArray, axis: int) -> FloatArray:

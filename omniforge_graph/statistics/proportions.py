@@ -45,8 +45,8 @@ def two_proportion_z(
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = 1 / control.units + 1 / treatment.units
         if pooled:
-            rate = (control.conversions + treatment.conversions) / (control.units + treatment.units)
-            variance = rate * (1 - rate) * weight
+            units, converted = control.units + treatment.units, control.conversions + treatment.conversions
+            variance = (converted / units) * ((units - converted) / units) * weight
         else:
             own = (each.mean * (1 - each.mean) / each.units for each in (control, treatment))
             variance = sum(own, np.zeros(()))
@@ -83,7 +83,7 @@ def chi_square_log10_p_value(statistic: FloatArray, degrees: FloatArray) -> Floa
     x, a = np.where(valid, statistic, 1.0) / 2, np.where(valid, degrees, 1.0) / 2
     tail = scipy.special.gammaincc(a, x)
     tiny = tail < _UNDERFLOW
-    log_tail = np.log(np.where(tiny, 1.0, tail))
+    log_tail = np.asarray(np.log(np.where(tiny, 1.0, tail)))
     if np.any(tiny):
         x, a = x[tiny], a[tiny]
         fraction = x + 2 * _DEPTH + 1 - a

@@ -32,9 +32,9 @@ def normal_p_value(z: FloatArray) -> tuple[FloatArray, FloatArray]:
 def student_p_value(t: FloatArray, degrees: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the two-sided p-value of Student's t and its log10; NaN stays NaN."""
     t, degrees = np.broadcast_arrays(np.minimum(np.abs(t), _LARGEST), degrees)
-    p = 2 * scipy.special.stdtr(degrees, -t)
+    p = np.asarray(2 * scipy.special.stdtr(degrees, -t))
     with np.errstate(divide="ignore", invalid="ignore"):
-        log10_p = np.log10(p)
+        log10_p = np.asarray(np.log10(p))
         tiny = p < _UNDERFLOW
         if np.any(tiny):
             odds = (t[tiny] / np.sqrt(degrees[tiny])) ** 2

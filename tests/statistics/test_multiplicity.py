@@ -1,5 +1,7 @@
 """Adjusted p-values, as R's p.adjust gives them."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,8 +15,10 @@ from omniforge_graph.statistics.multiplicity import (
     bonferroni,
     hochberg,
     holm,
+    hommel,
 )
 
+UNEVEN = (0.01, 0.1, 0.022, 0.04, 0.02)
 P_VALUES = np.array([0.01, 0.02, 0.03, 0.04, 0.05])
 
 
@@ -33,6 +37,19 @@ def test_five_in_a_row(adjust, expected):
     np.testing.assert_allclose(adjust(P_VALUES[::-1]), expected[::-1], rtol=1e-14)
 
 
+def test_hommel_is_simes_test_of_every_set():
+    closed = [
+        max(
+            min(len(chosen) * p / rank for rank, p in enumerate(sorted(chosen), 1))
+            for size in range(5)
+            for others in combinations([q for at, q in enumerate(UNEVEN) if at != place], size)
+            for chosen in [(UNEVEN[place], *others)]
+        )
+        for place in range(5)
+    ]
+    np.testing.assert_allclose(hommel(np.array(UNEVEN)), closed, rtol=1e-14)
+
+
 p_values = arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 8)), elements=st.floats(0, 1))
 
 
@@ -49,6 +66,7 @@ def test_adjusted_values_are_larger_keep_the_order_and_stay_probabilities(name, 
 def test_procedures_are_ordered_by_how_strict_they_are(p):
     close = 1 + 1e-12
     assert np.all(benjamini_hochberg(p) <= hochberg(p) * close)
+    assert np.all(hommel(p) <= hochberg(p) * close)
     assert np.all(hochberg(p) <= holm(p) * close)
     assert np.all(holm(p) <= bonferroni(p) * close)
     assert np.all(benjamini_hochberg(p) <= benjamini_yekutieli(p) * close)
