@@ -101,8 +101,13 @@ def power_for_means(
         # The numerator is as good as fixed, so only the chi-squared denominator is left. Computing the non-central t
         # here would be needless, and takes the library up to half a minute.
         return float(scipy.special.chdtr(degrees, degrees * min(shift / critical, 1e100) ** 2))
-    upper = 1 - float(scipy.special.nctdtr(degrees, shift, critical))
-    return upper + (float(scipy.special.nctdtr(degrees, shift, -critical)) if sides == 2 else 0.0)
+    return 1 - _noncentral(degrees, shift, critical) + (_noncentral(degrees, shift, -critical) if sides == 2 else 0.0)
+
+
+def _noncentral(degrees: float, shift: float, t: float) -> float:
+    """Return the non-central t distribution's lower tail; the library has none, only NaN, where it is below 1e-15."""
+    tail = float(scipy.special.nctdtr(degrees, shift, t))
+    return 0.0 if math.isnan(tail) else tail
 
 
 def increasing_root(function: Callable[[float], float], low: float, high: float) -> float:

@@ -40,6 +40,12 @@ def test_power_as_r_computes_it():
     assert power_for_means(20, 1, 1, 0.05) == pytest.approx(0.8689528, abs=2e-6)
 
 
+def test_a_large_effect_is_found_for_certain():
+    # The library's non-central t gives NaN for what is all but impossible here: significance in the wrong direction.
+    assert power_for_means(100, 1.5, 1, 0.05, 1.44) == pytest.approx(1)
+    assert power_for_means(198, 0.8, 1, 0.01, 127 / 198) == pytest.approx(0.9999951722324878, rel=1e-12)
+
+
 def test_evan_miller_s_default():
     assert round(units_by_baseline_variance(0.2, 0.25, 0.05, 0.8)) == 1030
 

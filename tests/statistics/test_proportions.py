@@ -137,3 +137,16 @@ def test_the_logarithm_of_chi_square_goes_on_where_the_tail_underflows(degrees):
 
 def test_the_logarithm_of_chi_square_needs_a_statistic_and_a_degree():
     assert np.isnan(chi_square_log10_p_value(np.array([np.nan, 3.0]), np.array([1.0, 0.0]))).all()
+
+
+def test_the_logarithm_of_a_single_chi_square_goes_on_too():
+    found = chi_square_log10_p_value(np.array(5000.0), np.array(2.0))
+    np.testing.assert_allclose(found, -2500 / np.log(10), rtol=1e-13)
+
+
+def test_the_z_statistic_is_as_exact_for_rates_near_one_as_for_rates_near_zero():
+    rare, common = (
+        two_proportion_z(*(SampleStatistics.of_rates([x], [n]) for x, n in pairs))[0]
+        for pairs in (((0, 10**9), (1, 1)), ((10**9, 10**9), (0, 1)))
+    )
+    assert rare == pytest.approx(-common, rel=1e-15)

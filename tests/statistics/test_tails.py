@@ -23,6 +23,12 @@ def student(t, degrees):
     return p[0], log10_p[0]
 
 
+def test_a_single_statistic_keeps_its_digits_too():
+    p, log10_p = student_p_value(np.array(60.0), np.array(1e4))
+    assert (p.shape, log10_p.shape) == ((), ())
+    assert log10_p == student(60.0, 1e4)[1] < -600
+
+
 def test_normal_quantile_is_the_familiar_one():
     assert normal_quantile(0.95) == pytest.approx(1.959963984540054, rel=1e-15)
 
