@@ -53,14 +53,29 @@ class Look:
         return next((each for each in self.seen if (each.metric, each.treatment_id) == (metric, treatment_id)), None)
 
 
-def best_before(looks: Sequence[Look], metric: str, treatment_ids: Sequence[str], *, harm: bool = False) -> FloatArray:
+def best_before(
+    looks: Sequence[Look],
+    metric: str,
+    treatment_ids: Sequence[str],
+    *,
+    estimates: FloatArray | None = None,
+    harm: bool = False,
+) -> FloatArray:
     """Return for each treatment the smallest p-value that any look found on a metric, NaN if none found one.
 
-    With `harm` those of being beyond a guardrail's margin.
+    With `estimates`, of the looks whose effect had the same sign: what was shown of harm says nothing of good. With
+    `harm` the p-values of being beyond a guardrail's margin.
     """
-    seen = ([look.of(metric, each) for look in looks] for each in treatment_ids)
-    found = ([each.harm_p_value if harm else each.p_value for each in column if each is not None] for column in seen)
-    return np.array([min((p for p in column if p is not None), default=np.nan) for column in found], dtype=np.float64)
+    best = np.full(len(treatment_ids), np.nan)
+    for place, treatment_id in enumerate(treatment_ids):
+        for seen in (look.of(metric, treatment_id) for look in looks):
+            p_value = None if seen is None else seen.harm_p_value if harm else seen.p_value
+            if seen is None or p_value is None:
+                continue
+            if estimates is not None and (seen.absolute.estimate or 0.0) * estimates[place] < 0:
+                continue
+            best[place] = np.fmin(best[place], p_value)
+    return best
 
 
 def best_omnibus_before(looks: Sequence[Look], metric: str) -> float:

@@ -140,7 +140,8 @@ class ExperimentAnalyzer:
         chosen, arms = experiment.metric(metric), arms_of(experiment)
         question = self._question(experiment, chosen, {chosen.key: measured}, test, sliced=True)
         whole = [int(each) for each in measured.exposed.sum(axis=0)]
-        place = standing(experiment.analysis, _monitoring(experiment.analysis, [question]), looks, whole, None)
+        monitoring = _monitoring(experiment.analysis, [question])
+        place = standing(experiment.analysis, monitoring, looks, whole, None, ended=experiment.is_over)
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
         return assess_slices(dimension, values, question, arms, place, shares)
 

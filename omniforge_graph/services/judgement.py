@@ -71,7 +71,7 @@ def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks:
         return judged
     treatments = [arm.id for arm in arms if not arm.is_control]
     seen = [[look.of(judged.metric.key, each) for look in looks] for each in treatments]
-    best = best_before(looks, judged.metric.key, treatments)
+    best = best_before(looks, judged.metric.key, treatments, estimates=judged.found.estimate)
     p_values = np.fmin(judged.p_values, best) if standing.judges_now else best
     omnibus = judged.omnibus_p_value
     if omnibus is not None:

@@ -121,3 +121,12 @@ def test_the_best_p_value_of_all_looks_is_remembered():
     assert found[0] == 0.2
     assert np.isnan(found[1])
     assert looks[0].total_units == 200
+
+
+def test_what_was_shown_of_harm_says_nothing_of_good():
+    worse = LookedAt("m", "t", Effect(-1.0, -2.0, -0.1), Effect(None, None, None), 0.001)
+    better = LookedAt("m", "t", Effect(0.5, -0.1, 1.0), Effect(None, None, None), 0.3)
+    looks = [look(1, 100, 100, seen=(worse,)), look(2, 200, 200, seen=(better,))]
+    assert best_before(looks, "m", ["t"], estimates=np.array([0.4])) == 0.3
+    assert best_before(looks, "m", ["t"], estimates=np.array([-0.4])) == 0.001
+    assert best_before(looks, "m", ["t"]) == 0.001
