@@ -1,7 +1,7 @@
 """Looks at a running experiment: what was seen, when, so that later looks know what was really looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,7 +16,8 @@ class LookedAt:
 
     The intervals are those of that look, an end without bound is None. `p_value` is valid at any look; of a guardrail
     it is the one of being within the margin, and `harm_p_value` the one of being beyond it. `omnibus_p_value` is that
-    of all treatments together, where the test has one. None where something could not be computed.
+    of all treatments together, `probability_better` that of a test without p-values. None where something could not be
+    computed.
     """
 
     metric: str
@@ -25,6 +26,7 @@ class LookedAt:
     relative: Effect
     p_value: float | None
     harm_p_value: float | None = None
+    probability_better: float | None = None
     omnibus_p_value: float | None = None
 
 
@@ -82,3 +84,13 @@ def best_omnibus_before(looks: Sequence[Look], metric: str) -> float:
     """Return the smallest p-value of all treatments together that any look found on a metric, NaN if none found one."""
     seen = [each.omnibus_p_value for look in looks for each in look.seen if each.metric == metric]
     return min((p for p in seen if p is not None), default=np.nan)
+
+
+def without_intervals(looks: Sequence[Look]) -> list[Look]:
+    """Return the looks without the intervals they drew, which were of another confidence level."""
+
+    def bare(seen: LookedAt) -> LookedAt:
+        absolute, relative = (Effect(each.estimate, None, None) for each in (seen.absolute, seen.relative))
+        return replace(seen, absolute=absolute, relative=relative)
+
+    return [replace(look, seen=tuple(map(bare, look.seen))) for look in looks]

@@ -55,7 +55,9 @@ def _reduce(
             whole, samples=quantiles.samples, short=quantiles.short, lumped=quantiles.lumped, rounded=quantiles.rounded
         )
     if values.shape[1] > own:
-        values = np.concatenate([values[:, :own], fill_missing(values[:, own:], weight)], axis=1)
+        # Whoever was never seen before has no past: that is unknown, not 0.
+        past = np.where(table.observed[measured][:, own:], values[:, own:], np.nan)
+        values = np.concatenate([values[:, :own], fill_missing(past, weight)], axis=1)
     moments = Moments.of_values(values, place, shape, weight)
     if metric.kind is MetricKind.RATIO and metric.denominator is None and metric.cap is None:
         # The mean of all outcomes: how much do a unit's own outcomes resemble each other? Capped, they are not known.

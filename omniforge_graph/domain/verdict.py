@@ -1,13 +1,15 @@
 """From numbers to a verdict: the one rule.
 
 1. INVALID: the units did not arrive in the planned proportions, so the variants may not be comparable.
-2. CONTINUE: the plan does not allow a decision yet: some variant has too few units, or the plan looks once, at the end,
+2. CONTINUE or INCONCLUSIVE: the analysis is not the plan's (another test, or a metric that is no goal): it shows
+   numbers and decides nothing.
+3. CONTINUE: the plan does not allow a decision yet: some variant has too few units, or the plan looks once, at the end,
    and the end is not reached.
-3. SHIP: a treatment is significantly better on the success metric or another goal, significantly worse on none of
+4. SHIP: a treatment is significantly better on the success metric or another goal, significantly worse on none of
    them, and passes every guardrail. Of several, the one with the largest effect on the success metric.
-4. KEEP_CONTROL: every treatment is out: significantly worse on a goal, or beyond a guardrail's margin.
-5. CONTINUE: more units may still decide: the planned number has not arrived.
-6. INCONCLUSIVE: they have, and nothing was decided.
+5. KEEP_CONTROL: every treatment is out: significantly worse on a goal, or beyond a guardrail's margin.
+6. CONTINUE: more units may still decide: the planned number has not arrived.
+7. INCONCLUSIVE: they have, and nothing was decided.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +41,8 @@ class Evidence:
     """All that the rule looks at.
 
     `names` are the variants' by id; `goals` the deciding metrics with their comparisons, the success metric first;
-    `waiting` says why nothing may be decided yet, None if it may. `confidence_level` is the plan's.
+    `waiting` says why nothing may be decided yet, `exploring` why not by this analysis at all; None if it may.
+    `confidence_level` is the plan's.
     """
 
     names: Mapping[str, str]
@@ -50,6 +53,7 @@ class Evidence:
     progress: Progress
     waiting: str | None
     confidence_level: float
+    exploring: str | None = None
 
     @property
     def treatments(self) -> tuple[str, ...]:
@@ -78,10 +82,8 @@ def decide(evidence: Evidence) -> Decision:
 
 def _verdict(evidence: Evidence) -> tuple[Verdict, str | None, str]:
     metric = evidence.goals[0][0].key
-    if evidence.sample_ratio is not None and evidence.sample_ratio.mismatch:
-        return Verdict.INVALID, None, DO_NOT_USE
-    if evidence.waiting is not None:
-        return Verdict.CONTINUE, None, f"Keep collecting data: {evidence.waiting}."
+    if barred := _barred(evidence):
+        return barred[0], None, barred[1]
     names = evidence.names
     if shippable := [each for each in evidence.treatments if _better(each, evidence) and not _holds(each, evidence)]:
         winner = max(shippable, key=lambda each: _primary_gain(each, evidence))
@@ -100,6 +102,18 @@ def _verdict(evidence: Evidence) -> tuple[Verdict, str | None, str]:
         return Verdict.CONTINUE, None, f"Keep collecting data: nothing is decided yet, and {_missing(evidence)}."
     summary = f"There is enough data, and no treatment can be shipped on {metric}: {NO_DIFFERENCE}."
     return Verdict.INCONCLUSIVE, None, summary
+
+
+def _barred(evidence: Evidence) -> tuple[Verdict, str] | None:
+    """Return the verdict where nothing may be decided, None where it may."""
+    if evidence.sample_ratio is not None and evidence.sample_ratio.mismatch:
+        return Verdict.INVALID, DO_NOT_USE
+    if evidence.exploring is not None:
+        verdict = Verdict.INCONCLUSIVE if evidence.progress.complete else Verdict.CONTINUE
+        return verdict, f"Nothing is decided here: {evidence.exploring}."
+    if evidence.waiting is not None:
+        return Verdict.CONTINUE, f"Keep collecting data: {evidence.waiting}."
+    return None
 
 
 def _signs(treatment: str, evidence: Evidence) -> list[tuple[Metric, int]]:
@@ -179,6 +193,8 @@ def _why_not(verdict: Verdict, given: Verdict, evidence: Evidence) -> str:
         return "Nothing can be decided on data that arrived in other proportions than planned."
     if verdict is Verdict.INVALID:
         return "The units arrived in the planned proportions, as far as can be told."
+    if evidence.exploring is not None:
+        return f"Nothing is decided here: {evidence.exploring}."
     if evidence.waiting is not None:
         return f"The plan allows no decision yet: {evidence.waiting}."
     if verdict is Verdict.INCONCLUSIVE:
@@ -193,6 +209,8 @@ def _why_not_keep(evidence: Evidence) -> str:
 
 
 def _why_not_continue(evidence: Evidence) -> str:
+    if evidence.progress.complete and evidence.progress.monitoring is Monitoring.ALWAYS_VALID:
+        return "The units that would find the minimum effect have arrived; going on is safe, and rarely worth it."
     if evidence.progress.complete:
         return "The planned units have arrived: more of them would be another experiment."
     return "What was found is beyond chance already, however often the plan lets people look."
@@ -216,7 +234,7 @@ _WHY_NOT: Mapping[Verdict, Callable[[Evidence], str]] = {
 
 
 def waiting_of(
-    monitoring: Monitoring, units: Mapping[str, int], fewest: int, progress: Progress, metric: str
+    monitoring: Monitoring, units: Mapping[str, int], fewest: Sequence[int], progress: Progress, metric: str
 ) -> str | None:
     """Return why the plan allows no decision yet, None if it does.
 
@@ -233,7 +251,7 @@ def waiting_of(
                 f"{progress.missing_units or 0:,} are missing; to judge before that would find winners by chance"
             )
         return None
-    name = min(units, key=lambda each: units[each])
-    if units[name] < fewest:
-        return f"{name} has {units[name]:,} units, and nothing is judged before each variant has {fewest:,}"
+    for (name, count), least in zip(units.items(), fewest, strict=True):
+        if count < least:
+            return f"{name} has {count:,} units, and nothing is judged before it has {least:,}"
     return None

@@ -19,9 +19,10 @@ from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.reduction import reduce_slices, reduce_units
 from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.plugin.registry import PluginRegistry
-from omniforge_graph.services.analyzer import Assessment, ExperimentAnalyzer, metrics_needed
+from omniforge_graph.services.analyzer import Assessment, ExperimentAnalyzer
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.services.setting import metrics_needed
 from omniforge_graph.statistics.density import Density
 
 T = TypeVar("T")
@@ -175,7 +176,8 @@ class AnalysisService:
         try:
             while True:
                 found = await self.compute(partial(self._assess, request, metrics, own, looks, ending=ending))
-                if not self._to_record(request, found) or await self._record(experiment, found, looks):
+                is_look = found.standing.counts and experiment.status in _LOOKED_AT
+                if not is_look or await self._record(experiment, found, looks):
                     break
                 # Somebody else has just looked: what they saw comes before what we see.
                 looks = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
@@ -221,15 +223,6 @@ class AnalysisService:
         measured = reduce_slices(metric, replace(table, slices=values), len(experiment.variants))
         found = self.analyzer.slices(experiment, dimension, values, measured, metric=metric.key, test=test, looks=looks)
         return found if table.slices else replace(found, slices=())
-
-    def _to_record(self, request: AnalysisRequest, found: Assessment) -> bool:
-        experiment = request.experiment
-        return (
-            found.standing.counts
-            and experiment.status in _LOOKED_AT
-            and found.result.metric in experiment.goal_keys
-            and request.test in (None, experiment.analysis.test)
-        )
 
     async def _record(self, experiment: PromptExperiment, found: Assessment, looks: Sequence[Look]) -> bool:
         """Store the look; return False if there is one of its number meanwhile."""

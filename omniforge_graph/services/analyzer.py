@@ -8,11 +8,12 @@ from typing import Any
 
 from omniforge_graph.domain.analysis import AnalysisResult, SliceAnalysis
 from omniforge_graph.domain.experiment import PromptExperiment
-from omniforge_graph.domain.look import Look, LookedAt
+from omniforge_graph.domain.findings import listed
+from omniforge_graph.domain.look import Look, LookedAt, without_intervals
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.monitoring import Standing, standing
-from omniforge_graph.domain.plan import AnalysisPlan, Correction, Monitoring, usual_test
+from omniforge_graph.domain.monitoring import Arrivals, Standing, standing
+from omniforge_graph.domain.plan import AnalysisPlan, usual_test
 from omniforge_graph.domain.power import required_units
 from omniforge_graph.errors import Path, ValidationError
 from omniforge_graph.plugin.interfaces import ComparisonDesign
@@ -24,9 +25,9 @@ from omniforge_graph.services.computation import run_density
 from omniforge_graph.services.plans import find_test
 from omniforge_graph.services.report import Question, Setting, assess
 from omniforge_graph.services.samples import as_measured, read_metrics
+from omniforge_graph.services.setting import family_of, monitoring_of, setting_of
 from omniforge_graph.services.slicing import assess_slices
 from omniforge_graph.statistics.density import Density
-from omniforge_graph.statistics.sample_ratio import SampleRatio, sample_ratio, sequential_sample_ratio
 from omniforge_graph.statistics.samples import SampleStatistics
 
 
@@ -82,9 +83,9 @@ class ExperimentAnalyzer:
             IncompatibleTestError: the test cannot judge a metric of this kind.
             PluginError: a plugin failed or broke its contract.
         """
-        if confidence_level is not None:
+        if confidence_level is not None and confidence_level != experiment.analysis.confidence_level:
             plan = replace(experiment.analysis, confidence_level=confidence_level)
-            experiment = replace(experiment, analysis=plan)
+            experiment, looks = replace(experiment, analysis=plan), without_intervals(looks)
         return self.assess(experiment, metrics, metric=metric, test=test, looks=looks, asked_at=asked_at).result
 
     def assess(
@@ -107,14 +108,17 @@ class ExperimentAnalyzer:
         ]
         places = {each.metric.key: each for each in questions}
         questions = [places[each.key] for each in family if each.key in places]
-        decides = chosen.key in experiment.goal_keys
+        exploring = self._exploring(experiment, chosen, places[chosen.key], test)
+        decides = exploring is None
         watched = [experiment.metric(each.metric) for each in plan.guardrails if decides and each.metric in metrics]
         guardrails = {each.key: (each, read_metrics(experiment, metrics, each)) for each in watched}
         own = places[chosen.key]
         # The goals decide together: what is planned, missing and allowed does not depend on which of them is asked for.
         deciding = questions if decides else [own]
         setting = self._setting(experiment, arms, deciding, looks, asked_at, ending)
-        results, seen = assess(setting, questions, guardrails, correction=correction, decides=decides)
+        if not decides:  # what is not recorded is no look
+            setting = replace(setting, standing=replace(setting.standing, counts=False))
+        results, seen = assess(setting, questions, guardrails, correction=correction, exploring=exploring)
         result = results[next(at for at, each in enumerate(questions) if each is own)]
         if own is not deciding[0]:
             needed = required_units(own.measured.samples, chosen, plan, setting.control)
@@ -139,10 +143,10 @@ class ExperimentAnalyzer:
         """
         chosen, arms = experiment.metric(metric), arms_of(experiment)
         question = self._question(experiment, chosen, {chosen.key: measured}, test, sliced=True)
-        whole = [int(each) for each in measured.exposed.sum(axis=0)]
-        monitoring = _monitoring(experiment.analysis, [question])
-        place = standing(experiment.analysis, monitoring, looks, whole, None, ended=experiment.is_over)
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
+        arrivals = Arrivals.of([int(each) for each in measured.exposed.sum(axis=0)], shares=shares)
+        monitoring = monitoring_of(experiment.analysis, [question])
+        place = replace(standing(experiment.analysis, monitoring, looks, arrivals), counts=False)
         return assess_slices(dimension, values, question, arms, place, shares)
 
     def density(
@@ -194,8 +198,8 @@ class ExperimentAnalyzer:
         test = find_test(self._registry, plan.test or usual_test(metric.judged_kind), metric, ("test",))
         options = self._registry.parse_options(test, plan.options, ("options",))
         question = Question(metric, measured, test, options)
-        setting = _setting(plan, arms, [question], expected_shares, ())
-        (result,), _ = assess(setting, [question], {}, correction=plan.correction, decides=True)
+        setting = setting_of(plan, arms, [question], expected_shares, ())
+        (result,), _ = assess(setting, [question], {}, correction=plan.correction)
         return result
 
     def _question(
@@ -223,6 +227,17 @@ class ExperimentAnalyzer:
         measured = metrics[metric.key] if sliced else read_metrics(experiment, metrics, metric)
         return Question(metric, measured, found, options)
 
+    def _exploring(
+        self, experiment: PromptExperiment, metric: Metric, question: Question, test: str | None
+    ) -> str | None:
+        """Return why an analysis is not the plan's, None if it is."""
+        if metric.key not in experiment.goal_keys:
+            return f"{metric.key} is no goal of the plan, whose goals decide: {listed(experiment.goal_keys)}"
+        if test is None:
+            return None
+        planned = self._question(experiment, metric, {metric.key: question.measured}, None).test.name
+        return None if question.test.name == planned else f"the plan decides by {planned}, not by {question.test.name}"
+
     def _setting(
         self,
         experiment: PromptExperiment,
@@ -233,63 +248,7 @@ class ExperimentAnalyzer:
         ending: bool,
     ) -> Setting:
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
-        setting = _setting(experiment.analysis, arms, deciding, shares, looks, ending=ending, ended=experiment.is_over)
+        setting = setting_of(
+            experiment.analysis, arms, deciding, shares, looks, ending=ending, ended=experiment.is_over
+        )
         return replace(setting, asked_at=asked_at, started_at=experiment.start_date)
-
-
-def family_of(experiment: PromptExperiment, metric: Metric) -> tuple[tuple[Metric, ...], Correction]:
-    """Return the metrics whose p-values are adjusted together with those of `metric`, and how.
-
-    The goals are one family, by the plan's correction; the secondary metrics another, by Benjamini and Hochberg's. A
-    guardrail stands alone.
-    """
-    goals, guards = experiment.goal_keys, {each.metric for each in experiment.analysis.guardrails}
-    if metric.key in goals:
-        return tuple(experiment.metric(key) for key in goals), experiment.analysis.correction
-    if metric.key in guards:
-        return (metric,), experiment.analysis.correction
-    secondary = tuple(each for each in experiment.metrics if each.key not in goals and each.key not in guards)
-    return secondary, Correction.BENJAMINI_HOCHBERG
-
-
-def metrics_needed(experiment: PromptExperiment, metric: Metric) -> tuple[Metric, ...]:
-    """Return the metrics to measure for an analysis of `metric`: its family and, for a goal, the guardrails."""
-    family, _ = family_of(experiment, metric)
-    guards = experiment.analysis.guardrails if metric.key in experiment.goal_keys else ()
-    return *family, *(experiment.metric(each.metric) for each in guards)
-
-
-def _setting(
-    plan: AnalysisPlan,
-    arms: Sequence[Arm],
-    deciding: Sequence[Question],
-    expected_shares: Sequence[float] | None,
-    looks: Sequence[Look],
-    *,
-    ending: bool = False,
-    ended: bool = False,
-) -> Setting:
-    question = deciding[0]
-    exposed = [int(each) for each in question.measured.exposed]
-    control = next(place for place, arm in enumerate(arms) if arm.is_control)
-    needed = required_units(question.measured.samples, question.metric, plan, control)
-    place = standing(plan, _monitoring(plan, deciding), looks, exposed, needed, ending=ending, ended=ended)
-    ratio = None if expected_shares is None else watched_ratio([look.units for look in looks], exposed, expected_shares)
-    return Setting(arms, place, looks, ratio, needed)
-
-
-def watched_ratio(
-    past: Sequence[Sequence[int]], observed: Sequence[int], expected_shares: Sequence[float]
-) -> SampleRatio:
-    """Return how units arrived: a mismatch by the test of this moment, or by the one that all looks may watch."""
-    now = sample_ratio(observed, expected_shares)
-    if min(observed) == 0 and now.p_value is None:
-        return now
-    path = [each for each in past if len(each) == len(observed)]
-    watched = sequential_sample_ratio([*path, observed], expected_shares)
-    return replace(now, sequential_p_value=watched.p_value, mismatch=now.mismatch or watched.mismatch)
-
-
-def _monitoring(plan: AnalysisPlan, deciding: Sequence[Question]) -> Monitoring:
-    """Return the plan's monitoring, or FIXED where the answers of a test cannot be made safe for many looks."""
-    return plan.looks_allowed if all(each.test.sequential for each in deciding) else Monitoring.FIXED

@@ -9,9 +9,10 @@ from omniforge_graph.domain.look import Look, best_before
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.monitoring import Standing
-from omniforge_graph.domain.plan import Guardrail, Monitoring
+from omniforge_graph.domain.plan import Guardrail
 from omniforge_graph.services.arms import Arm
 from omniforge_graph.statistics.noninferiority import non_inferiority
+from omniforge_graph.statistics.tails import one_sided_p_value
 
 
 def judge_guardrail(
@@ -42,13 +43,11 @@ def judge_guardrail(
         rates=metric.judged_kind is MetricKind.BINARY,
         alpha=standing.nominal_alpha(alpha),
     )
-    passing = standing.valid_p_values(found.p_value, found.log10_p_value)
-    with np.errstate(divide="ignore"):
-        failing = standing.valid_p_values(1 - found.p_value, np.log10(1 - found.p_value))
-    if standing.monitoring is not Monitoring.FIXED:
-        best, worst = (best_before(looks, guardrail.metric, treatments, harm=each) for each in (False, True))
-        passing = np.fmin(passing, best) if standing.judges_now else best
-        failing = np.fmin(failing, worst) if standing.judges_now else worst
+    passing, failing = (best_before(looks, guardrail.metric, treatments, harm=each) for each in (False, True))
+    if standing.judges_now:
+        harm, log10_harm = one_sided_p_value(-found.statistic)
+        passing = np.fmin(passing, standing.valid_p_values(found.p_value, found.log10_p_value))
+        failing = np.fmin(failing, standing.valid_p_values(harm, log10_harm))
     margin = guardrail.margin * abs(float(alone.mean[0])) if guardrail.relative else guardrail.margin
     return [
         GuardrailResult(

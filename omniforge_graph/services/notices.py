@@ -72,7 +72,8 @@ def _on_sample(metric: Metric, measured: MeasuredSamples, sample_ratio: SampleRa
 
 def _evidence(ratio: SampleRatio) -> str:
     known = [each for each in (ratio.p_value, ratio.sequential_p_value) if each is not None]
-    return f"p = {min(known):.2g}"
+    least = min(known)
+    return f"p = {least:.2g}" if least > 0 else "p < 1e-300"
 
 
 def _on_units(arms: Sequence[Arm], measured: MeasuredSamples) -> Iterator[Notice]:

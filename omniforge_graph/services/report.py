@@ -50,6 +50,7 @@ class Setting:
     looks: Sequence[Look]
     sample_ratio: SampleRatio | None
     required_units: int | None
+    shares: Sequence[float]
     asked_at: datetime | None = None
     started_at: datetime | None = None
 
@@ -70,7 +71,7 @@ def assess(
     guardrails: Mapping[str, tuple[Metric, MeasuredSamples]],
     *,
     correction: Correction,
-    decides: bool,
+    exploring: str | None = None,
 ) -> tuple[list[AnalysisResult], tuple[LookedAt, ...]]:
     """Judge a family of metrics together and return each one's analysis, and what a look would have to remember.
 
@@ -79,19 +80,31 @@ def assess(
         family: the metrics whose p-values are adjusted together, the deciding one first.
         guardrails: the numbers of the plan's guardrails by metric; one without numbers is undecided.
         correction: how to adjust.
-        decides: whether the family is the plan's goals. If not, each metric is judged as if it alone decided.
+        exploring: why these analyses are not the plan's; None if the family is its goals, judged by its tests.
 
     Raises:
         PluginError: a test failed or broke its contract.
     """
+    decides = exploring is None
+    remembered = decides and not setting.standing.judges_now
     judged = [
-        judge(each.metric, each.measured, setting.control, each.test, each.options, setting.standing) for each in family
+        judge(
+            each.metric,
+            each.measured,
+            setting.control,
+            each.test,
+            each.options,
+            setting.standing,
+            remembered=remembered,
+        )
+        for each in family
     ]
     if decides:  # looks remember the goals; of other metrics they know nothing
         judged = [with_history(each, setting.arms, setting.standing, setting.looks) for each in judged]
     adjusted = _adjusted(judged, correction)
     waiting = [_waiting(setting, each) for each in judged]
-    compared = [comparisons_of(each, setting.arms, p)[0] for each, p in zip(judged, adjusted, strict=True)]
+    count = 1 if correction is Correction.NONE else sum(each.found.estimate.size for each in judged)
+    compared = [comparisons_of(each, setting.arms, p, count)[0] for each, p in zip(judged, adjusted, strict=True)]
     if setting.standing.monitoring is not Monitoring.FIXED:  # nothing is significant that may not be judged yet
         compared = [found if why is None else _undecided(found) for found, why in zip(compared, waiting, strict=True)]
     passed = [
@@ -106,7 +119,8 @@ def assess(
             if decides
             else [(each.metric, comparisons)]
         )
-        results.append(_result(setting, each, comparisons, goals, passed, waiting[0 if decides else place]))
+        why = waiting[0 if decides else place]
+        results.append(_result(setting, each, comparisons, goals, passed, why, exploring))
     seen = [_looked_at(each, one) for each, found in zip(judged, compared, strict=True) for one in found]
     seen += [_guard_seen(each) for each in passed]
     return results, tuple(seen)
@@ -137,6 +151,7 @@ def _result(
     goals: Sequence[tuple[Metric, Sequence[Comparison]]],
     guardrails: Sequence[GuardrailResult],
     waiting: str | None,
+    exploring: str | None,
 ) -> AnalysisResult:
     standing, arms = setting.standing, setting.arms
     variants = describe(judged, arms)[0]
@@ -151,6 +166,7 @@ def _result(
             progress=progress,
             waiting=waiting,
             confidence_level=standing.plan.confidence_level,
+            exploring=exploring,
         )
     )
     notices = notices_of(arms, judged.metric, judged.measured, comparisons, judged.found.flags, setting.sample_ratio)
@@ -180,7 +196,7 @@ def _waiting(setting: Setting, judged: Judged) -> str | None:
     return waiting_of(
         standing.monitoring,
         {arm.name: int(units) for arm, units in zip(setting.arms, judged.measured.samples.units, strict=True)},
-        fewest_units(standing.plan, standing.monitoring, len(setting.arms)),
+        fewest_units(standing.plan, standing.monitoring, setting.shares),
         _progress(setting),
         judged.metric.key,
     )
@@ -232,6 +248,7 @@ def _looked_at(judged: Judged, each: Comparison) -> LookedAt:
         each.relative_effect,
         each.valid_p_value,
         omnibus_p_value=_optional(judged.omnibus_p_value),
+        probability_better=each.probability_better if judged.p_values is None else None,
     )
 
 

@@ -33,7 +33,7 @@ def assess_slices(
     adjusted = None
     if judged.p_values is not None:
         adjusted = benjamini_hochberg(judged.p_values.ravel()).reshape(judged.p_values.shape)
-    variants, compared = describe(judged, arms), comparisons_of(judged, arms, adjusted)
+    variants, compared = describe(judged, arms), comparisons_of(judged, arms, adjusted, judged.found.estimate.size)
     exposed = question.measured.exposed
     alarm = SAMPLE_RATIO_ALARM / max(len(values), 1)
     ratios = [_judged(sample_ratio(row, expected_shares), alarm) for row in exposed.astype(np.int64).tolist()]

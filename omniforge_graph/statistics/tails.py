@@ -29,6 +29,11 @@ def normal_p_value(z: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.minimum(2 * scipy.special.ndtr(tail), 1.0), log_p / np.log(10)
 
 
+def one_sided_p_value(z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the upper tail of a standard normal statistic and its log10; NaN stays NaN."""
+    return np.asarray(scipy.special.ndtr(-z)), np.asarray(scipy.special.log_ndtr(-z) / np.log(10))
+
+
 def student_p_value(t: FloatArray, degrees: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the two-sided p-value of Student's t and its log10; NaN stays NaN."""
     t, degrees = np.broadcast_arrays(np.minimum(np.abs(t), _LARGEST), degrees)

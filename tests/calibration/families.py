@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from omniforge_graph.domain.look import Look
-from omniforge_graph.domain.monitoring import standing
+from omniforge_graph.domain.monitoring import Arrivals, standing
 from omniforge_graph.domain.plan import AnalysisPlan, Monitoring
 from omniforge_graph.statistics.multiplicity import benjamini_hochberg, holm
 from omniforge_graph.statistics.noninferiority import non_inferiority
@@ -120,7 +120,7 @@ def _guarded(plan: AnalysisPlan, rng: Generator, simulations: int) -> tuple[floa
         passed, looks = np.zeros(count, dtype=np.bool_), list[Look]()
         for number in range(28):
             units = samples.units[0, number].astype(int).tolist()
-            place = standing(plan, plan.looks_allowed, looks, units, None)
+            place = standing(plan, plan.looks_allowed, looks, Arrivals.of(units))
             strict = place.nominal_alpha(ALPHA)
             found = non_inferiority(*worlds.at(samples, number).split(0), 0.05, rates=True, alpha=strict)
             passed |= place.valid_p_values(found.p_value, found.log10_p_value)[:, 0] < ALPHA

@@ -8,7 +8,7 @@ import numpy as np
 from omniforge_graph.domain.look import Look
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Metric, MetricKind
-from omniforge_graph.domain.monitoring import Standing, standing
+from omniforge_graph.domain.monitoring import Arrivals, Standing, standing
 from omniforge_graph.domain.plan import AnalysisPlan, Monitoring, usual_test
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.services.judgement import Judged, judge
@@ -32,7 +32,7 @@ def judged(metric: Metric, samples: SampleStatistics | MeasuredSamples, place: S
 
 def once(metric: Metric, samples: SampleStatistics | MeasuredSamples) -> ComparisonArrays:
     """Return the comparison at one final look, one row per simulation, one column per treatment."""
-    return judged(metric, samples, standing(FIXED, Monitoring.FIXED, (), [2, 2], None)).found
+    return judged(metric, samples, standing(FIXED, Monitoring.FIXED, (), Arrivals.of([2, 2]))).found
 
 
 def p_values(metric: Metric, samples: SampleStatistics | MeasuredSamples) -> FloatArray:
@@ -47,7 +47,7 @@ def watched(metric: Metric, samples: SampleStatistics, plan: AnalysisPlan) -> It
     looks: list[Look] = []
     for number in range(samples.units.shape[1]):
         units = samples.units[0, number].astype(int).tolist()
-        place = standing(plan, plan.looks_allowed, looks, units, None)
+        place = standing(plan, plan.looks_allowed, looks, Arrivals.of(units))
         if not place.judges_now:
             continue
         yield judged(metric, at(samples, number), place)

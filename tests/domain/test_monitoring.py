@@ -11,7 +11,7 @@ from scipy import special
 
 from omniforge_graph.domain.analysis import Effect
 from omniforge_graph.domain.look import Look, LookedAt, best_before
-from omniforge_graph.domain.monitoring import fewest_units, standing
+from omniforge_graph.domain.monitoring import Arrivals, fewest_units, standing
 from omniforge_graph.domain.plan import AnalysisPlan, Monitoring
 
 OPEN, PLANNED = AnalysisPlan(), AnalysisPlan(horizon=10_000)
@@ -23,14 +23,14 @@ def look(number, *units, seen=(), tuned=4000):
 
 
 def stand(plan, looks, *units, required=2000, ending=False):
-    return standing(plan, plan.looks_allowed, looks, units, required, ending=ending)
+    return standing(plan, plan.looks_allowed, looks, Arrivals.of(units, required), ending=ending)
 
 
 def test_a_fixed_plan_judges_at_its_own_error_rate_and_only_at_the_end():
     early, late = stand(FIXED, [], 1000, 3000), stand(FIXED, [], 2000, 2000)
     assert (early.nominal_alpha(0.05), late.nominal_alpha(0.05)) == (0.05, 0.05)
     assert (early.complete, late.complete) == (False, True)
-    assert early.missing_units == 1000
+    assert early.missing_units == 2000  # at equal shares, until the variant that lacks 1,000 has them
 
 
 def test_looks_spend_the_error_rate_and_the_last_one_spends_all():
@@ -75,14 +75,15 @@ def test_after_the_horizon_was_looked_at_nothing_counts_any_more():
 def test_no_look_counts_before_each_variant_has_its_fewest_units():
     assert not stand(OPEN, [], 99, 5000).counts
     assert stand(OPEN, [], 100, 5000).counts
-    assert fewest_units(AnalysisPlan(horizon=100), Monitoring.GROUP_SEQUENTIAL, 2) == 25
-    assert fewest_units(OPEN, Monitoring.ALWAYS_VALID, 2) == 100
+    assert fewest_units(AnalysisPlan(horizon=100), Monitoring.GROUP_SEQUENTIAL, [0.5, 0.5]) == [25, 25]
+    assert fewest_units(OPEN, Monitoring.ALWAYS_VALID, [0.5, 0.5]) == [100, 100]
 
 
 def test_the_first_look_fixes_what_always_valid_intervals_are_tuned_to():
     assert stand(OPEN, [], 200, 200, required=1500).tuned_units == 3000
     assert stand(OPEN, [look(1, 200, 200, tuned=777)], 5000, 5000, required=1500).tuned_units == 777
-    assert stand(OPEN, [], 200, 200, required=None).tuned_units == 400
+    assert not stand(OPEN, [], 200, 200, required=None).counts  # nobody can tell yet what to tune to
+    assert stand(OPEN, [], 6000, 6000, required=None).tuned_units == 12_000
 
 
 @given(st.floats(-300, -1e-6), st.sampled_from([FIXED, OPEN, PLANNED]), st.integers(200, 6000))
@@ -130,3 +131,33 @@ def test_what_was_shown_of_harm_says_nothing_of_good():
     assert best_before(looks, "m", ["t"], estimates=np.array([0.4])) == 0.3
     assert best_before(looks, "m", ["t"], estimates=np.array([-0.4])) == 0.001
     assert best_before(looks, "m", ["t"]) == 0.001
+
+
+def test_a_fixed_plan_looks_once():
+    assert not stand(FIXED, [], 1000, 3000).counts
+    assert stand(FIXED, [], 2000, 2000).counts
+    again = stand(FIXED, [look(1, 2000, 2000)], 3000, 3000, required=5000)
+    assert (again.counts, again.judges_now, again.complete) == (False, False, True)
+
+
+def test_small_shares_are_waited_for_and_count_in_what_is_missing():
+    arrivals = Arrivals.of([18_000, 2_000], 4_000, shares=[0.9, 0.1])
+    found = standing(FIXED, Monitoring.FIXED, [], arrivals)
+    assert (found.planned_units, found.missing_units) == (40_000, 20_000)
+    assert fewest_units(AnalysisPlan(horizon=1000), Monitoring.GROUP_SEQUENTIAL, [0.95, 0.05]) == [100, 25]
+
+
+def test_units_without_a_value_do_not_help():
+    arrivals = Arrivals.of([2_000, 2_000], 400, measured=[200, 100])
+    found = standing(FIXED, Monitoring.FIXED, [], arrivals)
+    assert not found.complete
+    assert found.planned_units == 16_000  # the variant with the fewer values needs 8,000 exposures
+    assert not standing(OPEN, Monitoring.ALWAYS_VALID, [], Arrivals.of([500, 500], 400, measured=[500, 99])).counts
+
+
+def test_no_look_counts_before_anything_varies():
+    assert not standing(PLANNED, Monitoring.GROUP_SEQUENTIAL, [], Arrivals.of([5000, 5000], 400, vary=False)).counts
+
+
+def test_nothing_is_spent_before_the_first_look():
+    assert stand(PLANNED, [], 50, 5000).spent_alpha() == 0

@@ -173,7 +173,8 @@ def test_every_other_verdict_is_explained_and_a_winner_is_named_exactly_when_the
     ],
 )
 def test_what_is_waited_for_is_told(monitoring, units, state, words):
-    found = waiting_of(monitoring, units, 1 if monitoring is Monitoring.FIXED else 100, state, "rating")
+    fewest = [1 if monitoring is Monitoring.FIXED else 100] * 2
+    found = waiting_of(monitoring, units, fewest, state, "rating")
     assert found is None if words is None else words in found
 
 

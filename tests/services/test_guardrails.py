@@ -13,7 +13,7 @@ from omniforge_graph.domain.analysis import Effect, GuardrailResult, GuardrailSt
 from omniforge_graph.domain.look import Look, LookedAt
 from omniforge_graph.domain.measurement import MeasuredSamples
 from omniforge_graph.domain.metric import Direction, Metric, MetricKind
-from omniforge_graph.domain.monitoring import standing
+from omniforge_graph.domain.monitoring import Arrivals, standing
 from omniforge_graph.domain.plan import AnalysisPlan, Guardrail, Monitoring
 from omniforge_graph.services.arms import Arm
 from omniforge_graph.services.guardrails import judge_guardrail
@@ -39,7 +39,7 @@ def of_rates(conversions, units) -> MeasuredSamples:
 
 def judge(metric, numbers, margin=0.1, *, relative=True, plan=FIXED, looks=(), arms=ARMS) -> list[GuardrailResult]:
     units = [int(each) for each in numbers.exposed]
-    place = standing(plan, plan.looks_allowed, looks, units, 2000)
+    place = standing(plan, plan.looks_allowed, looks, Arrivals.of(units, 2000))
     return judge_guardrail(Guardrail(metric.key, margin, relative), metric, numbers, arms, place, looks)
 
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_judged_is_undecided(numbers) -> None:
 
 
 def test_without_numbers_it_is_undecided() -> None:
-    place = standing(FIXED, Monitoring.FIXED, [], [10, 10], None)
+    place = standing(FIXED, Monitoring.FIXED, [], Arrivals.of([10, 10]))
     found = judge_guardrail(Guardrail("quality", 0.1), None, None, ARMS, place, [])
     assert found == [GuardrailResult("quality", "t", None, None, None, None, UNDECIDED)]
 
@@ -207,9 +207,10 @@ def test_a_guardrail_that_failed_once_stays_failed() -> None:
     assert state(QUALITY, fine, plan=PLANNED, looks=[look(1, 2000, 0.9, 0.001)]) is FAILED
 
 
-def test_a_plan_for_one_look_remembers_nothing() -> None:
+def test_what_the_one_look_of_a_plan_found_stands() -> None:
     fine = measured([4000, 4000], [10.0, 10.5], [4, 4])
-    assert state(QUALITY, fine, looks=[look(1, 2000, 0.9, 0.001)]) is PASSED
+    assert state(QUALITY, fine) is PASSED
+    assert state(QUALITY, fine, looks=[look(1, 2000, 0.9, 0.001)]) is FAILED
 
 
 def test_a_rate_adjusted_by_covariates_is_judged_as_a_mean() -> None:
