@@ -26,6 +26,7 @@ OPTIONS = {
     "denominatorMean": "--denominator-mean",
     "numeratorDeviation": "--numerator-sd",
     "denominatorDeviation": "--denominator-sd",
+    "density": "--density",
     "covariateCorrelation": "--covariate-correlation",
     "confidenceLevel": "--confidence",
     "spendingParameter": "--spending-parameter",
@@ -95,8 +96,8 @@ def plan(
 
     omniforge-graph plan --baseline 0.8 --margin 0.02 --shares 50,25,25
     """
-    split = _shares(shares)
     try:
+        split = _shares(shares)
         study = Study(
             kind=MetricKind.CONTINUOUS if kind == "mean" else _choice(MetricKind, kind, "kind"),
             baseline=baseline,
@@ -172,7 +173,11 @@ def _choice(enum: type[_Choice], given: str, name: str) -> _Choice:
 
 def _in_options(problem: ValidationError) -> ValidationError:
     """Return a refusal that calls the fields what they are called here."""
-    return ValidationError(_FIELD.sub(lambda found: OPTIONS[found[0]], problem.message), path=problem.path)
+    message = _FIELD.sub(lambda found: OPTIONS[found[0]], problem.message)
+    refused = next((each for each in reversed(problem.path) if isinstance(each, str)), None)
+    if refused is not None and message.startswith(f"{refused} "):  # called the same here
+        message = f"--{message}"
+    return ValidationError(message, path=problem.path)
 
 
 def _shares(given: str | None) -> tuple[float, ...] | None:

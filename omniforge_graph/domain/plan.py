@@ -39,7 +39,17 @@ def check_sureness(value: float, low: float, name: str) -> None:
 def check_between(value: float, low: float, high: float, name: str) -> None:
     """Refuse a number outside the open interval (low, high), NaN included."""
     if not low < value < high:
-        raise ValidationError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.", path=(name,))
+        below = "finite" if high == math.inf else f"below {high:g}"
+        raise ValidationError(f"{name} must be above {low:g} and {below}, not {value:g}.", path=(name,))
+
+
+def check_spending(kind: SpendingKind, parameter: float | None) -> None:
+    """Refuse a spending function's parameter that it does not have or that is out of its range."""
+    try:
+        Spending(kind, parameter)
+    except ValidationError as problem:
+        name = "spendingParameter"
+        raise ValidationError(problem.message.replace("parameter", name, 1), path=(name,)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +157,10 @@ class AnalysisPlan:
         if self.monitoring is Monitoring.GROUP_SEQUENTIAL and self.horizon is None:
             raise ValidationError(
                 "GROUP_SEQUENTIAL needs a horizon, the units of all variants at which to end; plan one with "
-                "planSampleSize, or choose ALWAYS_VALID.",
+                "the query `sampleSize` or the command `omniforge-graph plan`, or choose ALWAYS_VALID.",
                 path=("horizon",),
             )
-        try:
-            Spending(self.spending, self.spending_parameter)
-        except ValidationError as problem:
-            raise ValidationError(problem.message, path=("spendingParameter",)) from None
+        check_spending(self.spending, self.spending_parameter)
         self._check_roles()
 
     @property

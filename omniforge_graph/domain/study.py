@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from omniforge_graph.domain.metric import MAX_ABSOLUTE_VALUE, Direction, MetricKind
-from omniforge_graph.domain.plan import Monitoring, check_between, check_sureness
+from omniforge_graph.domain.plan import Monitoring, check_between, check_spending, check_sureness
 from omniforge_graph.errors import ValidationError
 from omniforge_graph.statistics.spending import Spending, SpendingKind
 
@@ -208,11 +208,7 @@ def _check_traffic(study: Study) -> None:
 
 
 def _check_looks(study: Study) -> None:
-    try:
-        Spending(study.spending, study.spending_parameter)
-    except ValidationError as problem:
-        message = problem.message.replace("parameter", "spendingParameter", 1)
-        raise ValidationError(message, path=("spendingParameter",)) from None
+    check_spending(study.spending, study.spending_parameter)
     if study.looks is None:
         return
     if study.monitoring is Monitoring.FIXED:

@@ -60,8 +60,8 @@ class ChiSquareTest(StatisticalTest):
         empty = (control.units == 0) | (treatments.units == 0)
         pairs = pairs_with_control(samples, design.control)
         statistic = np.where(empty, np.nan, pearson_chi_square(pairs, correction=options.yates)[0])
-        small = ~empty & small_expected_counts(pairs)
-        exact = small & ~np.isnan(statistic) & (options.small_counts == "fisher_exact")
+        small = ~np.isnan(statistic) & small_expected_counts(pairs)
+        exact = small & (options.small_counts == "fisher_exact")
         # With one degree of freedom the statistic is the square of a standard normal.
         p_value, log10_p_value = exact_where(exact, normal_p_value(np.sqrt(statistic)), control, treatments)
         lower, upper = newcombe_interval(control, treatments, design.confidence_level)

@@ -74,8 +74,8 @@ class TwoProportionZTest(StatisticalTest):
         z = two_proportion_z(
             control, treatments, pooled=options.variance == "pooled", correction=options.continuity_correction
         )
-        small = ~empty & small_expected_counts(pairs_with_control(samples, design.control))
-        exact = small & ~np.isnan(z) & (options.small_counts == "fisher_exact")
+        small = ~np.isnan(z) & small_expected_counts(pairs_with_control(samples, design.control))
+        exact = small & (options.small_counts == "fisher_exact")
         p_value, log10_p_value = exact_where(
             exact, options.alternative.normal_p_value(z), control, treatments, options.alternative
         )

@@ -39,3 +39,21 @@ def test_a_margin_is_positive_and_a_share_below_one(margin, relative):
     with pytest.raises(ValidationError) as caught:
         Guardrail("latency", margin, relative)
     assert caught.value.path == ("margin",)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: AnalysisPlan(minimum_effect=0.0), "minimumEffect must be above 0 and finite, not 0."),
+        (lambda: Guardrail("latency", 1.0), "margin must be above 0 and below 1, not 1."),
+        (lambda: AnalysisPlan(spending_parameter=2.0), "spendingParameter must be left out with OBRIEN_FLEMING."),
+        (
+            lambda: AnalysisPlan(monitoring=Monitoring.GROUP_SEQUENTIAL),
+            "plan one with the query `sampleSize` or the command `omniforge-graph plan`",
+        ),
+    ],
+)
+def test_a_refusal_names_the_field_and_the_fix(make, message):
+    with pytest.raises(ValidationError) as caught:
+        make()
+    assert message in caught.value.message
