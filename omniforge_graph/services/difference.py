@@ -5,9 +5,10 @@ import numpy as np
 
 from omniforge_graph.domain.analysis import Effect
 from omniforge_graph.plugin.interfaces import ComparisonDesign
+from omniforge_graph.services.columns import plain_floats
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
 from omniforge_graph.statistics.relative import fieller_interval
-from omniforge_graph.statistics.samples import FloatArray, SampleStatistics
+from omniforge_graph.statistics.samples import SampleStatistics
 from omniforge_graph.statistics.tails import normal_quantile
 
 
@@ -35,25 +36,15 @@ def differences(found: ComparisonArrays, samples: SampleStatistics, design: Comp
     return list(
         map(
             Difference,
-            map(Effect, *(_column(each, size) for each in (found.estimate, found.lower, found.upper))),
-            map(Effect, *(_column(each, size) for each in relative)),
-            _column(found.p_value, size),
-            _column(found.log10_p_value, size),
-            _column(found.probability_better, size),
-            _column(found.expected_loss, size),
+            map(Effect, *(plain_floats(each, size) for each in (found.estimate, found.lower, found.upper))),
+            map(Effect, *(plain_floats(each, size) for each in relative)),
+            plain_floats(found.p_value, size),
+            plain_floats(found.log10_p_value, size),
+            plain_floats(found.probability_better, size),
+            plain_floats(found.expected_loss, size),
             _flags(found, size),
         )
     )
-
-
-def _column(values: FloatArray | None, size: int) -> list[float | None]:
-    """Return Python floats, None for what is unknown or unbounded."""
-    if values is None:
-        return [None] * size
-    column: list[float | None] = list(values.ravel().tolist())
-    for place in np.flatnonzero(~np.isfinite(values)).tolist():
-        column[place] = None
-    return column
 
 
 def _flags(found: ComparisonArrays, size: int) -> list[tuple[Flag, ...]]:

@@ -13,6 +13,7 @@ from omniforge_graph.domain.monitoring import Standing
 from omniforge_graph.domain.plan import Monitoring
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.services.arms import Arm
+from omniforge_graph.services.columns import plain_floats as _plain
 from omniforge_graph.services.computation import run_test
 from omniforge_graph.statistics.comparison import ComparisonArrays
 from omniforge_graph.statistics.relative import fieller_interval
@@ -217,16 +218,3 @@ def _effective_units(measured: MeasuredSamples) -> FloatArray | None:
         return None
     effect = measured.design_effect
     return np.divide(measured.outcomes, effect, out=np.full_like(effect, np.nan), where=effect > 0)
-
-
-def _plain(values: FloatArray | None, size: int) -> list[float | None]:
-    """Return Python floats, None for what is unknown or unbounded."""
-    if values is None:
-        return [None] * size
-    flat = values.ravel()
-    finite = np.isfinite(flat)
-    column: list[float | None] = list(flat.tolist())
-    if not finite.all():
-        for place in np.flatnonzero(~finite).tolist():
-            column[place] = None
-    return column
