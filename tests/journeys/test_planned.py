@@ -54,7 +54,7 @@ def expose(server, prompt: dict, experiment_id: str, start: int, count: int) -> 
 
 def test_a_planned_experiment_from_its_plan_to_its_verdict(server) -> None:
     prompt = server.prompt()
-    seed = {"seed": "the same units every time"}
+    seed = {"seed": "the-same-units-every-time"}
     draft = server.experiment(prompt, start=False, metrics=METRICS, allocation=seed, analysis={"monitoring": "FIXED"})
     planned = server.do("PlanAnalysis", experimentId=draft["id"], expectedRevision=1, analysis=PLAN)["experiment"]
     plan = planned["analysisPlan"]
