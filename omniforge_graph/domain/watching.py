@@ -1,17 +1,12 @@
 """What looking early costs a study, and what it spares."""
 
 import math
-from functools import lru_cache
-
-import numpy as np
 
 from omniforge_graph.domain.plan import Monitoring
 from omniforge_graph.domain.study import Study
 from omniforge_graph.statistics.always_valid_design import always_valid_power, always_valid_size
-from omniforge_graph.statistics.group_sequential import Boundaries, boundaries
-from omniforge_graph.statistics.group_sequential_design import DesignSize, design_power, design_size
+from omniforge_graph.statistics.group_sequential_design import DesignSize, design_power, even_design, even_design_size
 from omniforge_graph.statistics.power import quantile_sum
-from omniforge_graph.statistics.spending import Spending
 
 _SURE = 1 - 1e-12
 
@@ -22,7 +17,7 @@ def looking_size(study: Study) -> DesignSize | None:
     Raises ValidationError unless the power is above the error rate of a comparison.
     """
     if study.monitoring is Monitoring.GROUP_SEQUENTIAL:
-        return _group_sequential_size(study.planned_looks, study.alpha, study.power, study.spender, study.tails)
+        return even_design_size(study.planned_looks, study.alpha, study.power, study.spender, study.tails)
     if study.monitoring is Monitoring.ALWAYS_VALID:
         return always_valid_size(study.alpha, study.power, looks=study.planned_looks, sides=study.tails)
     return None
@@ -38,18 +33,9 @@ def looking_power(study: Study, single_look: float, information: float) -> float
         return single_look
     drift = quantile_sum(study.alpha, single_look, study.tails)
     if study.monitoring is Monitoring.GROUP_SEQUENTIAL:
-        return design_power(_even(study.planned_looks, study.alpha, study.spender, study.tails), drift, study.tails)
+        design = even_design(study.planned_looks, study.alpha, study.spender, study.tails)
+        return design_power(design, drift, study.tails)
     if not information > 0:
         return 0.0
     looks, tuned = study.planned_looks, drift / math.sqrt(information)
     return always_valid_power(tuned, information, study.alpha, looks=looks, sides=study.tails)
-
-
-@lru_cache(maxsize=256)
-def _even(looks: int, alpha: float, spending: Spending, sides: int) -> Boundaries:
-    return boundaries(np.arange(1, looks + 1) / looks, alpha, spending, sides)
-
-
-@lru_cache(maxsize=256)
-def _group_sequential_size(looks: int, alpha: float, power: float, spending: Spending, sides: int) -> DesignSize:
-    return design_size(_even(looks, alpha, spending, sides), alpha, power, sides)

@@ -12,15 +12,23 @@ from omniforge_graph.domain.shares import WHOLE, Phase, Range
 from omniforge_graph.plugin.hookspecs import hookimpl
 from omniforge_graph.plugin.interfaces import AllocationStrategy, ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.statistics.alternative import Alternative
+from omniforge_graph.statistics.always_valid import mixture_sprt, regression_critical, regression_p_value
 from omniforge_graph.statistics.best import Best, BetaComparison, best_of_betas, best_of_normals, compare_betas
 from omniforge_graph.statistics.beta import Beta
 from omniforge_graph.statistics.clusters import DesignEffect, design_effect
-from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
+from omniforge_graph.statistics.comparison import ComparisonArrays, Flag, poor_data_flags
 from omniforge_graph.statistics.covariates import Adjustment, adjust, fill_missing, relative_gradient
 from omniforge_graph.statistics.credible import beta_difference_interval, beta_ratio_interval
 from omniforge_graph.statistics.density import Density, beta_density, beta_difference_density, normal_density
 from omniforge_graph.statistics.difference_intervals import DIFFERENCE_INTERVALS, newcombe_interval
 from omniforge_graph.statistics.fisher import exact_where, fisher_exact
+from omniforge_graph.statistics.group_sequential import Boundaries
+from omniforge_graph.statistics.group_sequential_design import (
+    DesignSize,
+    design_power,
+    design_size,
+    wang_tsiatis_boundaries,
+)
 from omniforge_graph.statistics.moments import Moments, mean_of, samples_of_values
 from omniforge_graph.statistics.multiplicity import holm
 from omniforge_graph.statistics.normal_effect import NormalEffect, best_of_effects, posterior_effect
@@ -34,6 +42,7 @@ from omniforge_graph.statistics.proportions import (
     small_expected_counts,
     two_proportion_z,
 )
+from omniforge_graph.statistics.quantile_sequence import sequential_quantile_p_value
 from omniforge_graph.statistics.quantiles import Quantiles, quantile_interval, quantiles_from_bounds, quantiles_of
 from omniforge_graph.statistics.ratio import as_ratios, ratio_of
 from omniforge_graph.statistics.relative import (
@@ -68,11 +77,13 @@ __all__ = [
     "Beta",
     "BetaComparison",
     "BoolArray",
+    "Boundaries",
     "ComparisonArrays",
     "ComparisonDesign",
     "CrossTable",
     "Density",
     "DesignEffect",
+    "DesignSize",
     "Direction",
     "ExperimentStatus",
     "Flag",
@@ -109,6 +120,8 @@ __all__ = [
     "delta_error",
     "delta_interval",
     "design_effect",
+    "design_power",
+    "design_size",
     "exact_where",
     "fieller_interval",
     "fill_missing",
@@ -117,6 +130,7 @@ __all__ = [
     "hookimpl",
     "log_ratio_interval",
     "mean_of",
+    "mixture_sprt",
     "newcombe_interval",
     "normal_density",
     "normal_p_value",
@@ -124,13 +138,17 @@ __all__ = [
     "pairs_with_control",
     "pearson_chi_square",
     "permutation_test",
+    "poor_data_flags",
     "posterior_effect",
     "quantile_interval",
     "quantiles_from_bounds",
     "quantiles_of",
     "ratio_of",
+    "regression_critical",
+    "regression_p_value",
     "relative_gradient",
     "samples_of_values",
+    "sequential_quantile_p_value",
     "small_expected_counts",
     "student_p_value",
     "student_quantile",
@@ -138,6 +156,7 @@ __all__ = [
     "too_skewed",
     "two_proportion_z",
     "usual_test",
+    "wang_tsiatis_boundaries",
     "welch_t",
     "winsorise",
 ]

@@ -4,6 +4,9 @@ All of them rest on one martingale, the mixture of likelihood ratios over a norm
 1970; Johari et al. 2017; Howard et al. 2021): `s` is a sum with mean 0 without an effect, `v` its variance so far, and
 `rho` says at which variance the mixture is most sensitive. Estimated variances make it asymptotic (Waudby-Smith et al.
 2021), so demand some hundred units first. Arrays broadcast.
+
+`mixture_sprt`, `regression_p_value` and `regression_critical` are for plugin authors and users of the library: the
+engine itself monitors effects by `always_valid_critical` and `always_valid_p_value`.
 """
 
 import math

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from omniforge_graph.statistics.samples import BoolArray, FloatArray
+import numpy as np
+
+from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
 
 
 class Flag(StrEnum):
@@ -45,3 +47,19 @@ class ComparisonArrays:
     omnibus_p_value: FloatArray | None = None
     probability_best: FloatArray | None = None
     flags: Mapping[Flag, BoolArray] = field(default_factory=dict)
+
+
+def poor_data_flags(control: SampleStatistics, treatments: SampleStatistics) -> dict[Flag, BoolArray]:
+    """Return where means cannot be compared, by the reason; never two reasons at once. Broadcasts.
+
+    NO_UNITS: none on some side. TOO_FEW_UNITS: one. NO_VARIANCE: no side has any. NO_STANDARD_ERROR: that of some side
+    is not known.
+    """
+    square = control.squared_standard_error + treatments.squared_standard_error
+    fewest = np.minimum(control.units, treatments.units)
+    return {
+        Flag.NO_UNITS: fewest == 0,
+        Flag.TOO_FEW_UNITS: (fewest > 0) & (fewest < 2),
+        Flag.NO_VARIANCE: square == 0,
+        Flag.NO_STANDARD_ERROR: (fewest >= 2) & ~np.isfinite(square),
+    }

@@ -1,4 +1,7 @@
-"""Planned group sequential designs: the classic bounds, power, and how many more units looking early costs."""
+"""Planned group sequential designs: the classic bounds, power, and how many more units looking early costs.
+
+The engine's own plans spend alpha; `wang_tsiatis_boundaries` is for plugin authors and users of the library.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -77,12 +80,17 @@ def design_size(design: Boundaries, alpha: float, power: float, sides: int = 2) 
 
 
 @lru_cache(maxsize=256)
-def inflation(looks: int, alpha: float, power: float, spending: Spending, sides: int = 2) -> float:
-    """Return how many times the units of a test that looks once a design of equally spaced looks needs at most."""
+def even_design(looks: int, alpha: float, spending: Spending, sides: int = 2) -> Boundaries:
+    """Return the bounds of equally spaced looks."""
     if looks < 1:
         raise ValidationError("looks must be at least 1.", path=("looks",))
-    design = boundaries(np.arange(1, looks + 1) / looks, alpha, spending, sides)
-    return design_size(design, alpha, power, sides).inflation
+    return boundaries(np.arange(1, looks + 1) / looks, alpha, spending, sides)
+
+
+@lru_cache(maxsize=256)
+def even_design_size(looks: int, alpha: float, power: float, spending: Spending, sides: int = 2) -> DesignSize:
+    """Return what a design of equally spaced looks asks for; see `design_size`."""
+    return design_size(even_design(looks, alpha, spending, sides), alpha, power, sides)
 
 
 def _crossed(information: FloatArray, upper: FloatArray, drift: float, sides: int) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,8 @@
-"""Always-valid comparison of a quantile in two samples, without any assumption on their distributions."""
+"""Always-valid comparison of a quantile in two samples, without any assumption on their distributions.
+
+For plugin authors and users of the library: it needs the unit values, so the engine itself compares quantiles by their
+standard errors.
+"""
 
 import math
 

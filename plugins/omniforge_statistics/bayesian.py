@@ -29,6 +29,7 @@ from omniforge_graph.plugin import (
     compare_betas,
     hookimpl,
     normal_density,
+    poor_data_flags,
     posterior_effect,
 )
 
@@ -149,16 +150,9 @@ def _compare_rates(samples: SampleStatistics, design: ComparisonDesign, options:
 
 def _compare_means(samples: SampleStatistics, design: ComparisonDesign, options: BayesianOptions) -> ComparisonArrays:
     control, treatments = samples.split(design.control)
-    empty = (control.units == 0) | (treatments.units == 0)
-    alone = ~empty & ((control.units < 2) | (treatments.units < 2))
-    square = control.squared_standard_error + treatments.squared_standard_error
+    flags = poor_data_flags(control, treatments)
     effect, size = _effect(samples, design.control, options)
-    flags = {
-        Flag.NO_UNITS: empty,
-        Flag.TOO_FEW_UNITS: alone,
-        Flag.NO_VARIANCE: square == 0,
-        Flag.NO_BASELINE: (square > 0) & np.isnan(effect.mean),
-    }
+    flags[Flag.NO_BASELINE] = np.isnan(effect.mean) & ~np.logical_or.reduce([*flags.values()])
     absolute = effect if size is None else effect.scaled(size)
     lower, upper = absolute.interval(design.confidence_level)
     relative_lower, relative_upper = effect.interval(design.confidence_level)

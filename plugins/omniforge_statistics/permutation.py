@@ -17,6 +17,7 @@ from omniforge_graph.plugin import (
     fieller_interval,
     hookimpl,
     permutation_test,
+    poor_data_flags,
     welch_t,
 )
 
@@ -86,10 +87,6 @@ class PermutationTest(StatisticalTest):
         if options.alternative is not Alternative.TWO_SIDED:
             lower, upper = options.alternative.bounds(lower, upper)
             relative_lower, relative_upper = options.alternative.bounds(relative_lower, relative_upper)
-        empty = (control.units == 0) | (treatments.units == 0)
-        alone = ~empty & ((control.units < 2) | (treatments.units < 2))
-        equal = (control.variance == 0) & (treatments.variance == 0)
-        poor = empty | alone | equal
         return ComparisonArrays(
             estimate=found.estimate,
             lower=lower,
@@ -100,11 +97,8 @@ class PermutationTest(StatisticalTest):
             p_value=p_value,
             log10_p_value=log10_p_value,
             flags={
-                Flag.NO_UNITS: empty,
-                Flag.TOO_FEW_UNITS: alone,
-                Flag.NO_VARIANCE: equal,
-                Flag.NO_STANDARD_ERROR: ~poor & np.isnan(found.p_value),
-                Flag.NO_VALUES: ~poor & ~permuted & ~np.isnan(found.p_value),
+                **poor_data_flags(control, treatments),
+                Flag.NO_VALUES: ~permuted & ~np.isnan(found.p_value),
             },
         )
 

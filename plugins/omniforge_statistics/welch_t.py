@@ -16,6 +16,7 @@ from omniforge_graph.plugin import (
     SampleStatistics,
     StatisticalTest,
     hookimpl,
+    poor_data_flags,
     too_skewed,
     welch_t,
 )
@@ -57,18 +58,8 @@ class WelchTTest(StatisticalTest):
         relative, lower, upper = RELATIVE_INTERVALS[options.relative](control, treatments, found.critical)
         if options.alternative is not Alternative.TWO_SIDED:
             lower, upper = options.alternative.bounds(lower, upper)
-        flags = {}
         poor = np.isnan(found.p_value)
-        if poor.any():
-            empty = (control.units == 0) | (treatments.units == 0)
-            alone = ~empty & ((control.units < 2) | (treatments.units < 2))
-            equal = (control.variance == 0) & (treatments.variance == 0)
-            flags = {
-                Flag.NO_UNITS: empty,
-                Flag.TOO_FEW_UNITS: alone,
-                Flag.NO_VARIANCE: equal,
-                Flag.NO_STANDARD_ERROR: poor & ~(empty | alone | equal),
-            }
+        flags = poor_data_flags(control, treatments) if poor.any() else {}
         if samples.skewness is not None:
             flags[Flag.SKEWED] = ~poor & (too_skewed(control) | too_skewed(treatments))
         return ComparisonArrays(

@@ -11,7 +11,7 @@ from omniforge_graph.statistics.group_sequential import boundaries
 from omniforge_graph.statistics.group_sequential_design import (
     design_power,
     design_size,
-    inflation,
+    even_design_size,
     wang_tsiatis_boundaries,
 )
 from omniforge_graph.statistics.spending import Spending, SpendingKind
@@ -48,7 +48,7 @@ def test_expected_units_are_the_published_ones():
 
 
 def test_one_look_costs_nothing():
-    assert inflation(1, 0.05, 0.8, Spending()) == pytest.approx(1, rel=1e-9)
+    assert even_design_size(1, 0.05, 0.8, Spending()).inflation == pytest.approx(1, rel=1e-9)
     found = design_size(boundaries([1.0], 0.05, Spending()), 0.05, 0.9)
     assert found.drift == pytest.approx(1.959963984540054 + 1.2815515655446004, rel=1e-9)
     assert found.expected_with_effect == found.inflation
@@ -91,7 +91,7 @@ def test_uneven_looks_keep_the_level():
         (lambda: wang_tsiatis_boundaries([0.5, 1], 0.05, 2.0), "shape"),
         (lambda: wang_tsiatis_boundaries([1, 0.5], 0.05, 0.0), "information"),
         (lambda: design_size(boundaries([1.0], 0.05, Spending()), 0.05, 0.05), "power"),
-        (lambda: inflation(0, 0.05, 0.8, Spending()), "looks"),
+        (lambda: even_design_size(0, 0.05, 0.8, Spending()), "looks"),
     ],
 )
 def test_what_makes_no_sense_is_refused(call, field):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from omniforge_graph.plugin import ComparisonDesign, Flag, Metric, MetricKind
+from omniforge_graph.plugin import ComparisonDesign, Flag, Metric, MetricKind, SampleStatistics
 from omniforge_statistics.bayesian import BayesianOptions, BayesianTest
 from omniforge_statistics.welch_t import WelchTTest
 
@@ -61,6 +61,13 @@ def test_no_units_say_nothing(compare):
 
 
 # ---------------------------------------------------------------- means
+
+
+def test_a_variance_that_is_not_known_says_so(compare):
+    samples = SampleStatistics(np.array([50.0, 60.0]), np.array([1.0, 2.0]), np.array([np.nan, 1.0]))
+    found = compare(TEST, samples, kind=CONTINUOUS)
+    assert np.isnan(found.probability_better[0])
+    assert [flag for flag, mask in found.flags.items() if mask.any()] == [Flag.NO_STANDARD_ERROR]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
