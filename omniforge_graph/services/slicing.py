@@ -1,11 +1,12 @@
 """Slices: the same comparison for every value of a dimension, all in one pass."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from omniforge_graph.domain.analysis import Notice, SliceAnalysis, SliceResult
+from omniforge_graph.domain.measurement import NO_VALUE
 from omniforge_graph.domain.monitoring import Standing
 from omniforge_graph.services.arms import Arm
 from omniforge_graph.services.judgement import comparisons_of, describe, judge
@@ -43,27 +44,28 @@ def assess_slices(
             values, exposed.sum(axis=-1), variants, compared, ratios, strict=True
         )
     )
-    return SliceAnalysis(dimension, question.metric.key, question.test.name, results, tuple(_notices(results)))
+    return SliceAnalysis(
+        dimension, question.metric.key, question.test.name, results, tuple(_notices(dimension, results))
+    )
 
 
 def _judged(ratio: SampleRatio, alarm: float) -> SampleRatio:
     return replace(ratio, mismatch=ratio.p_value is not None and ratio.p_value < alarm)
 
 
-def _notices(results: Sequence[SliceResult]) -> list[Notice]:
+def _notices(dimension: str, results: Sequence[SliceResult]) -> Iterator[Notice]:
     broken = [each.value for each in results if each.sample_ratio is not None and each.sample_ratio.mismatch]
-    notices = [
-        Notice(
-            "SLICES_DECIDE_NOTHING",
-            "Slices show where to look next: what one of them finds needs an experiment of its own.",
-        )
-    ]
     if broken:
-        notices.insert(
-            0,
-            Notice(
-                "SAMPLE_RATIO_MISMATCH",
-                f"In {', '.join(broken)} the units did not arrive in the planned proportions: do not use these slices.",
-            ),
+        yield Notice(
+            "SAMPLE_RATIO_MISMATCH",
+            f"In {', '.join(broken)} the units did not arrive in the planned proportions: do not use these slices.",
         )
-    return notices
+    if [each.value for each in results if each.units] == [NO_VALUE]:
+        yield Notice(
+            "NO_ATTRIBUTE",
+            f"No unit carries the attribute {dimension}: is it spelled so, and given with the exposures?",
+        )
+    yield Notice(
+        "SLICES_DECIDE_NOTHING",
+        "Slices show where to look next: what one of them finds needs an experiment of its own.",
+    )

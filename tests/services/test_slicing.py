@@ -136,6 +136,16 @@ def test_a_unit_of_a_variant_without_traffic_is_a_mismatch_of_its_slice() -> Non
     assert [each.sample_ratio.mismatch for each in found.slices] == [False, True, False, False]
 
 
+def test_an_attribute_that_no_unit_carries_is_told() -> None:
+    every = measured(SampleStatistics.of_rates(CONVERSIONS.sum(axis=0)[None], UNITS.sum(axis=0)[None]))
+    found = slices(trial(), every, ("(none)",))
+    assert [each.code for each in found.notices] == ["NO_ATTRIBUTE", "SLICES_DECIDE_NOTHING"]
+    assert "No unit carries the attribute language" in found.notices[0].message
+    assert [each.code for each in slices(trial()).notices] == ["SLICES_DECIDE_NOTHING"]
+    nobody = measured(SampleStatistics.of_rates(np.zeros((1, 3)), np.zeros((1, 3))))
+    assert [each.code for each in slices(trial(), nobody, ("(none)",)).notices] == ["SLICES_DECIDE_NOTHING"]
+
+
 def test_a_test_that_cannot_judge_the_metric_is_refused() -> None:
     with pytest.raises(IncompatibleTestError):
         slices(trial(COST), MEANS, test="z_test")
