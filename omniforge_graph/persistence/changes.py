@@ -14,7 +14,7 @@ from omniforge_graph.persistence.mapping import experiment_row, prompt_row, to_c
 from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.session import Session, UniqueViolation
 from omniforge_graph.persistence.store import Store
-from omniforge_graph.persistence.totals import declare_sources, end_totals
+from omniforge_graph.persistence.totals import declare_sources, end_totals, is_ending
 
 SAVE_VARIANT = (
     "INSERT INTO variant (id, experiment_id, prompt_version_id, position, name, basis_points, is_control) "
@@ -43,10 +43,12 @@ class ChangeStore(Store):
                 changes.subject, changes.signature, experiment=experiment, prompt=prompt
             ) as session:
                 if experiment is not None:
+                    ending = await is_ending(session, experiment)
                     await _update(session, "experiment", experiment, experiment_row(experiment))
                     await session.run_many(SAVE_VARIANT, variant_rows(experiment))
                     await declare_sources(session, experiment)
-                    await end_totals(session, experiment)
+                    if ending:
+                        await end_totals(session, experiment)
                 if prompt is not None:
                     await _update(session, "prompt", prompt, prompt_row(prompt))
                     await _refuse_while_running(session, prompt)

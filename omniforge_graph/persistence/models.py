@@ -157,7 +157,7 @@ class OutcomeRow(Model):
 
     class Meta:
         table = "outcome"
-        indexes = (("metric", "unit_id"),)
+        indexes = (("metric", "unit_id"), ("occurred_at",))
 
 
 class SourceRow(Model):

@@ -1,11 +1,7 @@
 """Totals compared with the events they stand for, and made anew where they differ."""
 
-from omniforge_graph.persistence.session import Limits
 from omniforge_graph.persistence.store import Store
 from omniforge_graph.persistence.totals import ASKED, FROM_ASKED, SQUARE, add_sources, fold_sources
-
-PATIENT = Limits(command=600, queue=60)
-"""For `open_database`, where totals of millions of outcomes are rebuilt."""
 
 SOURCES = "SELECT id FROM experiment_source WHERE experiment_id = ?"
 DIFFERENT = f"""
@@ -34,6 +30,7 @@ class RebuildingStore(Store):
         """Compare the totals of one or of all experiments with the events; return how many were wrong.
 
         Those of an experiment with wrong ones are made anew, unless `verify_only`. Nobody records events in between.
+        Millions of outcomes take longer than the usual limits: open the database with `session.PATIENT`.
         """
         if experiment_id is None:
             async with self._database.reading() as session:

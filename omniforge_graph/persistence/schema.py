@@ -12,7 +12,7 @@ from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaE
 from omniforge_graph.errors import UnavailableError
 from omniforge_graph.persistence import migrations
 from omniforge_graph.persistence.database import connect
-from omniforge_graph.persistence.session import Limits, Session
+from omniforge_graph.persistence.session import PATIENT, Session
 
 APP = "omniforge"
 APPS: dict[str, dict[str, Any]] = {
@@ -24,8 +24,6 @@ APPS: dict[str, dict[str, Any]] = {
 }
 TORTOISE_ORM = {"connections": {"default": "sqlite://:memory:"}, "apps": APPS}
 """Lets ``tortoise -c omniforge_graph.persistence.schema.TORTOISE_ORM makemigrations`` write the next migration."""
-
-PATIENT = Limits(command=600, queue=60)
 
 
 async def migrate(url: str) -> tuple[str, ...]:

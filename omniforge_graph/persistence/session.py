@@ -34,6 +34,10 @@ class Limits:
     queue: float = 8.0
 
 
+PATIENT = Limits(command=600, queue=60)
+"""For work on whole tables: a migration, or totals of millions of outcomes made anew."""
+
+
 class Session(ABC):
     """Statements on one connection, in the transaction it was opened with or each on its own."""
 

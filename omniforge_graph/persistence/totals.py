@@ -78,21 +78,29 @@ FOLD_OUTCOMES = FOLD.format(
 )  # fmt: skip
 _ASKED_KEY = "a.source_id, a.exposure_id, a.variant_id"
 _ASKED_SUMS = ADDED_UP.format(value="o.value", happened="o.occurred_at")
-FOLD_EXPOSURES, FOLD_SOURCES = (
-    FOLD.format(
-        head=ASKED.format(which=f"{column} BETWEEN ? AND ? AND {column} IN (?*)"),
-        key=_ASKED_KEY, tables=FROM_ASKED, added_up=_ASKED_SUMS,
-    )
-    for column in ("x.id", "s.id")
-)  # fmt: skip
+_SOURCES = "s.id BETWEEN ? AND ? AND s.id IN (?*)"
+_EXPOSURES = "x.id BETWEEN ? AND ? AND x.id IN (?*)"
+FOLD_SOURCES, FOLD_EXPOSURES, FOLD_TOTALS = (
+    FOLD.format(head=ASKED.format(which=which), key=_ASKED_KEY, tables=FROM_ASKED, added_up=_ASKED_SUMS)
+    for which in (_SOURCES, _EXPOSURES, f"s.id = ? AND {_EXPOSURES}")
+)
 
 OVERRUN = """
-DELETE FROM unit_total WHERE source_id IN (SELECT id FROM experiment_source WHERE experiment_id = ?)
-AND exposure_id IN (
-    SELECT t.exposure_id FROM experiment_source s JOIN unit_total t ON t.source_id = s.id
-    WHERE s.experiment_id = ? AND NOT s.before_exposure AND t.last_at > ?
-) RETURNING exposure_id
+WITH late AS MATERIALIZED (SELECT DISTINCT metric, unit_id FROM outcome WHERE occurred_at > ?),
+met AS MATERIALIZED (
+    SELECT s.id AS source_id, (
+        SELECT x.id FROM exposure x WHERE x.experiment_id = s.experiment_id AND x.unit_id = l.unit_id
+    ) AS exposure_id
+    FROM late l CROSS JOIN experiment_source s
+    WHERE s.experiment_id = ? AND s.metric = l.metric AND NOT s.before_exposure
+)
+SELECT source_id, exposure_id FROM met WHERE (
+    SELECT t.last_at FROM unit_total t WHERE t.source_id = met.source_id AND t.exposure_id = met.exposure_id
+) > ?
 """
+"""From the outcomes after the end, of which there are few when it is now, and not from the totals, however many. What
+is looked up for one row stays so: no planner turns it around."""
+DROP = "DELETE FROM unit_total WHERE source_id = ? AND exposure_id IN (?*)"
 
 
 async def fold_outcomes(session: Session, ids: Sequence[int]) -> None:
@@ -129,14 +137,28 @@ async def declare_sources(session: Session, experiment: PromptExperiment) -> Non
         await fold_sources(session, added)
 
 
-async def end_totals(session: Session, experiment: PromptExperiment) -> None:
-    """Make totals with outcomes after the experiment's end, recorded while it was being ended, anew without them."""
+async def is_ending(session: Session, experiment: PromptExperiment) -> bool:
+    """Return whether saving the experiment, which comes next, ends it; one that is promoted may have ended before."""
     if experiment.end_date is None or experiment.start_date is None:
-        return
+        return False
+    return bool(await session.rows("SELECT id FROM experiment WHERE id = ? AND end_date IS NULL", experiment.id))
+
+
+async def end_totals(session: Session, experiment: PromptExperiment) -> None:
+    """Make totals with outcomes after the end, which this transaction has just stored, anew without them.
+
+    They were recorded between the moment of the end and now, or by a machine whose clock is ahead. Having the lock
+    alone, this sees all that was recorded before; whoever records next sees the end.
+    """
+    assert experiment.end_date is not None, "nothing lies after the end of what has none"
+    end = to_micros(experiment.end_date)
     await session.lock_totals(shared=False)
-    rows = await session.rows(OVERRUN, experiment.id, experiment.id, to_micros(experiment.end_date))
-    if rows:
-        await _fold(session, FOLD_EXPOSURES, sorted({row["exposure_id"] for row in rows}))
+    found: dict[int, list[int]] = {}
+    for row in await session.rows(OVERRUN, end, experiment.id, end):
+        found.setdefault(row["source_id"], []).append(row["exposure_id"])
+    for source, exposures in found.items():
+        await session.run(DROP, source, exposures)
+        await _fold(session, FOLD_TOTALS, exposures, source)
 
 
 async def fold_sources(session: Session, ids: Sequence[int]) -> None:
@@ -145,5 +167,5 @@ async def fold_sources(session: Session, ids: Sequence[int]) -> None:
         await _fold(session, FOLD_SOURCES, ids)
 
 
-async def _fold(session: Session, fold: str, ids: Sequence[int]) -> None:
-    await session.run(fold, min(ids), max(ids), ids)
+async def _fold(session: Session, fold: str, ids: Sequence[int], *values: int) -> None:
+    await session.run(fold, *values, min(ids), max(ids), ids)

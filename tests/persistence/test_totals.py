@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
+from omniforge_graph.domain.change import ChangeSet, Subject
+from omniforge_graph.domain.event import Exposure
 from omniforge_graph.domain.measurement import Source, UnitQuestion
 from omniforge_graph.domain.metric import Aggregation, Metric, MetricKind
 from omniforge_graph.persistence import migrate, open_database
 from omniforge_graph.persistence.changes import SAVE_VARIANT
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.events import OUTCOME_COLUMNS, _outcome_row
-from omniforge_graph.persistence.mapping import experiment_row, prompt_row, to_micros, variant_rows, version_row
-from omniforge_graph.persistence.totals import FOLD_OUTCOMES, fold_outcomes
+from omniforge_graph.persistence.mapping import EPOCH, experiment_row, prompt_row, to_micros, variant_rows, version_row
+from omniforge_graph.persistence.totals import FOLD_OUTCOMES, OVERRUN, fold_outcomes
 
 SUM = Source("converted", Aggregation.SUM)
 BEFORE = Source("converted", Aggregation.SUM, before_exposure=True)
@@ -34,6 +37,11 @@ async def run(url, *statements):
 async def totals(url):
     async with connect(url) as database, database.reading() as session:
         return int((await session.rows("SELECT COUNT(*) AS n FROM unit_total"))[0]["n"])
+
+
+async def recorded(url):
+    async with connect(url) as database, database.reading() as session:
+        return int((await session.rows("SELECT COUNT(*) AS n FROM outcome"))[0]["n"])
 
 
 async def test_only_what_an_experiment_needs_is_folded(store, database_url, make):
@@ -128,6 +136,52 @@ async def test_a_fold_goes_by_the_unit_even_into_tables_that_were_filled_a_momen
         assert "unit_id" in node.get("Index Cond", node.get("Recheck Cond", ""))
 
 
+async def test_an_end_goes_by_the_outcomes_after_it_and_not_by_all_totals(postgres_url, make):
+    """Whatever the planner believes of tables that were filled a moment ago."""
+    async with open_database(postgres_url) as repository, connect(postgres_url) as database:
+        experiment = await make.started(repository)
+        await repository.record_exposures([make.exposure(experiment, f"u{n}") for n in range(2000)])
+        await repository.record_outcomes([make.outcome(f"u{n}", seconds=3 if n == 9 else 1) for n in range(2000)])
+        end = to_micros(make.at(2))
+        async with database.transaction() as session:
+            await session.lock_totals(shared=False)
+            explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {OVERRUN}"
+            plan = await session.rows(explained, end, experiment.id, end)
+        nodes = [each for each in _nodes(json.loads(plan[0]["QUERY PLAN"])) if "Relation Name" in each]
+        went = {each["Relation Name"]: (each.get("Index Cond", each.get("Recheck Cond")), each) for each in nodes}
+        for table, column in ("outcome", "occurred_at"), ("exposure", "unit_id"), ("unit_total", "exposure_id"):
+            condition, node = went[table]
+            assert column in condition
+            assert (node["Actual Loops"], node["Actual Rows"]) == (1, 1)
+
+
+async def test_only_the_totals_of_units_with_outcomes_after_the_end_are_made_anew(store, database_url, make, read):
+    experiments = [await make.started(store, metrics=(ADJUSTED,)) for _ in range(2)]
+    for experiment in experiments:
+        await store.record_exposures([make.exposure(experiment, unit, seconds=5) for unit in "abc"])
+    late = [make.outcome("a", 4.0, 9), make.outcome("d", 8.0, 9), make.outcome("b", 16.0, 9, metric="other")]
+    await store.record_outcomes([*late, *(make.outcome(unit, 1.0, at) for unit in "abc" for at in (1, 8))])
+    (before,) = await run(database_url, "UPDATE unit_total SET squares = 99")
+    assert before == 12
+    ended = await make.ended(store, experiments[0], 8)
+    values = {(0, "", (1.0, 1.0), (True, True), squares): n for squares, n in ((1.0, 1), (99.0, 2))}
+    assert await read(store, ended, SUM, BEFORE) == values
+    assert await read(store, experiments[1], SUM) == {
+        (0, "", (total,), (True,), 99.0): n for total, n in ((5.0, 1), (1.0, 2))
+    }
+
+
+async def test_a_promotion_after_the_end_leaves_the_totals_as_they_are(store, database_url, make, read):
+    experiment = await make.started(store)
+    await store.record_exposures([make.exposure(experiment, "u")])
+    await store.record_outcomes([make.outcome("u", seconds=1), make.outcome("u", seconds=9)])
+    ended = await make.ended(store, experiment, 8)
+    await run(database_url, f"UPDATE unit_total SET total = 5, last_at = {to_micros(make.at(9))}")
+    promoted = ended.promote(ended.variants[0].id, make.at(10), {})
+    await store.save(ChangeSet(Subject.VARIANT_PROMOTED, make.signature, experiment=promoted))
+    assert await read(store, promoted, SUM) == {(0, "", (5.0,), (True,), 1.0): 1}
+
+
 def _nodes(plan):
     if isinstance(plan, list):
         return [node for each in plan for node in _nodes(each)]
@@ -149,6 +203,31 @@ async def test_processes_that_record_exposures_and_outcomes_of_the_same_units_mi
         for experiment in experiments:
             (table,) = await repository.read_units([UnitQuestion(experiment, (SUM, BEFORE))])
             assert (table.weight.sum(), table.values.sum()) == (1200, 2 * 2 * 1200)
+
+
+@pytest.mark.timeout(300)
+async def test_experiments_that_end_while_processes_record_keep_no_outcome_after_their_end(
+    database_url, make, in_processes
+):
+    """Each process records, for 1200 units, an outcome a second before and one a second after the epoch: the end."""
+    async with open_database(database_url) as repository:
+        experiments = [await make.started(repository) for _ in range(5)]
+        exposed_at = EPOCH - timedelta(seconds=2)
+        for each in experiments:
+            variant = each.variants[0].id
+            await repository.record_exposures([Exposure(each.id, f"u{n}", variant, exposed_at) for n in range(1200)])
+        recording = asyncio.create_task(in_processes(database_url, [("outcomes", name) for name in ("one", "two")]))
+        ended = []
+        for place, each in enumerate(experiments, 1):
+            while await recorded(database_url) < place * 2 * 2 * 1200 // 6:  # noqa: ASYNC110 - by other processes
+                await asyncio.sleep(0.01)
+            ended.append(each.complete(EPOCH, {}))
+            await repository.save(ChangeSet(Subject.EXPERIMENT_COMPLETED, make.signature, experiment=ended[-1]))
+        assert not recording.done()  # or nothing was recorded while the last one ended
+        assert sum(await recording) == 2 * 2 * 1200
+        assert await repository.rebuild_totals(verify_only=True) == 0
+        for table in await repository.read_units([UnitQuestion(each, (SUM,)) for each in ended]):
+            assert (table.weight.sum(), table.values @ [2.0] @ table.weight) == (1200, 2 * 2 * 1200)
 
 
 async def as_the_first_release(url, experiments, prompt, exposures, outcomes):

@@ -124,4 +124,6 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.RunPython(make_totals, drop_totals),
+        # For the end of an experiment, which looks for outcomes after it.
+        ops.AddIndex("OutcomeRow", Index(fields=["occurred_at"])),
     ]
