@@ -86,12 +86,12 @@ FOLD_SOURCES, FOLD_EXPOSURES, FOLD_TOTALS = (
 )
 
 OVERRUN = """
-WITH late AS MATERIALIZED (SELECT DISTINCT metric, unit_id FROM outcome WHERE occurred_at > ?),
+WITH late AS MATERIALIZED (SELECT metric, unit_id FROM outcome WHERE occurred_at > ?),
 met AS MATERIALIZED (
     SELECT s.id AS source_id, (
         SELECT x.id FROM exposure x WHERE x.experiment_id = s.experiment_id AND x.unit_id = l.unit_id
     ) AS exposure_id
-    FROM late l CROSS JOIN experiment_source s
+    FROM (SELECT DISTINCT metric, unit_id FROM late) l CROSS JOIN experiment_source s
     WHERE s.experiment_id = ? AND s.metric = l.metric AND NOT s.before_exposure
 )
 SELECT source_id, exposure_id FROM met WHERE (

@@ -155,6 +155,15 @@ async def test_an_end_goes_by_the_outcomes_after_it_and_not_by_all_totals(postgr
             assert (node["Actual Loops"], node["Actual Rows"]) == (1, 1)
 
 
+async def test_an_end_goes_by_the_outcomes_after_it_on_sqlite_too(sqlite_url):
+    async with connect(sqlite_url) as database, database.reading() as session:
+        plan = [row["detail"] for row in await session.rows(f"EXPLAIN QUERY PLAN {OVERRUN}", 0, "e", 0)]
+    for table, condition in ("outcome", "(occurred_at>?)"), ("x", "AND unit_id=?)"), ("t", "AND exposure_id=?)"):
+        (step,) = [each for each in plan if f" {table} " in each]
+        assert step.startswith("SEARCH")
+        assert step.endswith(condition)
+
+
 async def test_only_the_totals_of_units_with_outcomes_after_the_end_are_made_anew(store, database_url, make, read):
     experiments = [await make.started(store, metrics=(ADJUSTED,)) for _ in range(2)]
     for experiment in experiments:
