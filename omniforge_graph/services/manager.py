@@ -172,10 +172,10 @@ class ExperimentManager:
     ) -> PromptExperiment:
         """RUNNING or PAUSED → COMPLETED with `results` kept; without any, the analysis of the moment is kept."""
         before = await self._get(experiment_id, expected_revision, caller)
-        now = self._clock()
-        before.complete(now, {})  # Refuse before the costly part.
+        before.complete(self._clock(), {})  # Refuse before the costly part.
         kept = await self._analyses.results(before) if results is None else clean_json(results, ("results",))
-        return await self._save(Subject.EXPERIMENT_COMPLETED, before, before.complete(now, kept), caller)
+        # It ends now and not before its analysis: what was recorded meanwhile counts.
+        return await self._save(Subject.EXPERIMENT_COMPLETED, before, before.complete(self._clock(), kept), caller)
 
     async def cancel_experiment(
         self, experiment_id: str, *, expected_revision: int | None = None, caller: Caller = OPERATOR
@@ -216,11 +216,11 @@ class ExperimentManager:
             InvalidTransitionError, AlreadyPromotedError, VariantNotFoundError, ForbiddenError
         """
         before = await self._get(experiment_id, expected_revision, caller)
-        now = self._clock()
-        before.promote(variant_id, now, {})  # Refuse before the costly part.
+        before.promote(variant_id, self._clock(), {})  # Refuse before the costly part.
         prompt = await find_prompt(self._repository, before.prompt_id, caller)
         check_may_change(caller, prompt.tenant_id, f"Prompt {prompt.key!r}")
         kept = await self._analyses.results(before) if before.results is None else before.results
+        now = self._clock()
         after = before.promote(variant_id, now, kept)
         version_id = after.variant(variant_id).prompt_version_id
         version = (await self._repository.get_versions([version_id]))[version_id]
