@@ -13,6 +13,8 @@ from omniforge_graph.statistics.samples import FloatArray
 
 _LARGEST_RHO = 50.0
 _LARGEST_GAMMA = 40.0
+_LINEAR = 1e-12
+"""Below it gamma changes no digit of what is spent, and its exponentials would underflow."""
 
 
 class SpendingKind(StrEnum):
@@ -76,6 +78,6 @@ class Spending:
         assert self.parameter is not None
         if self.kind is SpendingKind.KIM_DEMETS:
             return self.parameter * np.log(t)
-        if self.parameter == 0:
+        if abs(self.parameter) < _LINEAR:
             return np.log(t)
         return np.log(np.expm1(-self.parameter * t) / math.expm1(-self.parameter))

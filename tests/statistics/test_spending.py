@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special
 
@@ -30,6 +30,7 @@ def test_a_larger_level_spends_more(spending, fraction, alpha):
 
 
 @given(spending=SPENDINGS, fraction=st.floats(0.001, 1))
+@example(spending=Spending(SpendingKind.HWANG_SHIH_DECANI, 5e-324), fraction=0.5)
 def test_logarithms_outlive_the_numbers(spending, fraction):
     found = spending.log_spent(fraction, -1e4)
     assert np.isfinite(found)
