@@ -29,6 +29,8 @@ class VariantStatistics:
     `mean` is the plain estimate (for a RATIO the ratio, for a QUANTILE the quantile), `adjusted_mean` the one after
     covariates. `design_effect` and `effective_units` are for means per outcome: how many times more uncertain the
     units make it than as many independent outcomes would, and how many independent outcomes it is worth.
+    `conversions` beside `expected_conversions`, those that the rate of all variants together would give, are the cross
+    table of the chi-square test.
     """
 
     variant_id: str
@@ -43,6 +45,7 @@ class VariantStatistics:
     probability_best: float | None = None
     design_effect: float | None = None
     effective_units: float | None = None
+    expected_conversions: float | None = None
 
 
 class Comparison(msgspec.Struct, frozen=True):

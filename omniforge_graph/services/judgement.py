@@ -16,6 +16,7 @@ from omniforge_graph.services.arms import Arm
 from omniforge_graph.services.columns import plain_floats as _plain
 from omniforge_graph.services.computation import run_test
 from omniforge_graph.statistics.comparison import ComparisonArrays
+from omniforge_graph.statistics.proportions import cross_table
 from omniforge_graph.statistics.relative import fieller_interval
 from omniforge_graph.statistics.samples import BoolArray, FloatArray
 from omniforge_graph.statistics.tails import normal_quantile
@@ -208,6 +209,7 @@ def describe(judged: Judged, arms: Sequence[Arm]) -> list[list[VariantStatistics
             _plain(judged.found.probability_best, size),
             _plain(measured.design_effect, size),
             _plain(_effective_units(measured), size),
+            _plain(cross_table(plain).expected[..., 0] if binary else None, size),
         )
     )
     return [every[start : start + count] for start in range(0, size, count)]

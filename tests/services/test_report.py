@@ -473,3 +473,11 @@ def test_another_test_than_the_plans_decides_nothing(test) -> None:
     assert not found.standing.counts
     assert (found.result.winner, found.result.recommendation.verdict) == (None, Verdict.INCONCLUSIVE)
     assert test in found.result.recommendation.summary
+
+
+def test_conversions_stand_beside_those_the_common_rate_would_give() -> None:
+    found = ANALYZER.analyze(trial(), {"won": rates(old=(200, 1000), new=(450, 1500))})
+    assert [(each.conversions, each.expected_conversions) for each in found.variant_stats.values()] == [
+        (200, pytest.approx(260)),
+        (450, pytest.approx(390)),
+    ]

@@ -69,6 +69,9 @@ class VariantStatistics:
     standard_error: float | None = strawberry.field(description="The uncertainty of the mean; null below two units.")
     conversion_rate: float | None = strawberry.field(description="The share that converted, 0 to 1; BINARY only.")
     conversions: int | None = strawberry.field(description="The units that converted; BINARY only.")
+    expected_conversions: float | None = strawberry.field(
+        description="Those that the rate of all variants together would give: with conversions, the cross table."
+    )
     adjusted_mean: float | None = strawberry.field(
         description="The mean after covariates, which comparisons go by; null for a metric without covariates."
     )
@@ -93,6 +96,7 @@ class VariantStatistics:
             standard_error=stats.standard_error,
             conversion_rate=stats.conversion_rate,
             conversions=stats.conversions,
+            expected_conversions=stats.expected_conversions,
             adjusted_mean=stats.adjusted_mean,
             probability_best=stats.probability_best,
             design_effect=stats.design_effect,
