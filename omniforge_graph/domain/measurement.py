@@ -88,11 +88,12 @@ class MeasuredSamples:
     `samples` is what a test judges: for a metric with covariates the adjusted means, for a RATIO or a QUANTILE the
     estimate with the variance a mean of as many units would have. `exposed` counts the units that met the variant,
     `without_outcome` those of them without a single outcome. `observed` is the plain description of the unit values,
-    where it differs from `samples`. `variance_reduction` is the share of the squared standard error of the difference
-    that covariates removed, `design_effect` how much more uncertain the units make a mean per outcome than as many
-    independent outcomes would, `outcomes` how many those are, `capped` the units whose value was capped, `short` and
-    `lumped` where a quantile has too few units or falls on a value that many of them share; None where they do not
-    apply. `rounded` says that equal values were spread over their rounding step before a quantile was taken.
+    where it differs from `samples`. `variance_reduction` is the share of the variants' squared standard errors, taken
+    together, that covariates removed, `design_effect` how much more uncertain the units make a mean per outcome than
+    as many independent outcomes would, `effective_units` how many independent ones they are worth, `capped` the units
+    whose value was capped, `short` and `lumped` where a quantile has too few units or falls on a value that many of
+    them share; None where they do not apply. `rounded` says that equal values were spread over their rounding step
+    before a quantile was taken.
     """
 
     samples: SampleStatistics
@@ -101,7 +102,7 @@ class MeasuredSamples:
     observed: SampleStatistics | None = None
     variance_reduction: float | None = None
     design_effect: FloatArray | None = None
-    outcomes: FloatArray | None = None
+    effective_units: FloatArray | None = None
     capped: FloatArray | None = None
     short: BoolArray | None = None
     lumped: BoolArray | None = None

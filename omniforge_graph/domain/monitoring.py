@@ -14,6 +14,7 @@ import numpy as np
 from omniforge_graph.domain.look import Look
 from omniforge_graph.domain.plan import AnalysisPlan, Monitoring
 from omniforge_graph.statistics.always_valid import always_valid_log10_p, always_valid_nominal_alpha
+from omniforge_graph.statistics.always_valid_design import always_valid_size
 from omniforge_graph.statistics.group_sequential import nominal_alpha, repeated_p_values
 from omniforge_graph.statistics.samples import FloatArray
 
@@ -21,8 +22,6 @@ FEWEST_UNITS = 100
 """Sequential methods rest on the normal approximation: no look is judged before each variant has so many units."""
 STEP = 0.02
 """A look counts when the units have grown by this share of the horizon (or of themselves where there is none)."""
-ALWAYS_VALID_INFLATION = 1.7
-"""How many times the units of a single look always-valid intervals need for the same power (Brownian limit)."""
 MANY_UNITS = 10_000
 """With so many units in all, always-valid intervals are tuned to them where nobody can tell how many are needed."""
 ROUNDING = 1e-6
@@ -189,7 +188,7 @@ def standing(
     if horizon is not None:
         planned, missing = horizon, max(horizon - total, 0)
     elif monitoring is Monitoring.ALWAYS_VALID:
-        planned, missing = arrivals.planned(ALWAYS_VALID_INFLATION)
+        planned, missing = arrivals.planned(always_valid_inflation(plan))
     elif looks:  # a plan that looks once has looked
         planned, missing = looks[-1].total_units, 0
     counts = arrivals.ready(plan, monitoring) and not (ended and looks)
@@ -205,6 +204,11 @@ def standing(
         counts=counts and _due(plan, monitoring, looks, total, missing, ending=ending),
         looked=bool(looks),
     )
+
+
+def always_valid_inflation(plan: AnalysisPlan) -> float:
+    """Return how many times the units of a single look always-valid intervals need for the plan's power."""
+    return always_valid_size(plan.alpha, plan.power).inflation if plan.power > plan.alpha else 1.0
 
 
 def _due(

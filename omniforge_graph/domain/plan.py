@@ -16,7 +16,8 @@ from omniforge_graph.statistics.spending import Spending, SpendingKind
 DEFAULT_STRATEGY = "weighted"
 DEFAULT_MINIMUM_EFFECT = 0.2
 """Relative: a fifth more or less than the control. Prompt changes rarely matter to a team below that."""
-MAX_HORIZON = 2**31 - 1
+MAX_PLANNED_UNITS = 2**31 - 1
+"""Plans beyond two billion units are refused: no experiment on prompts has them."""
 MAX_GUARDRAILS = 20
 MAX_GOALS = 10
 
@@ -150,9 +151,9 @@ class AnalysisPlan:
         object.__setattr__(self, "options", clean_json(self.options, ("options",)))
         object.__setattr__(self, "goals", tuple(self.goals))
         object.__setattr__(self, "guardrails", tuple(self.guardrails))
-        if self.horizon is not None and not 1 <= self.horizon <= MAX_HORIZON:
+        if self.horizon is not None and not 1 <= self.horizon <= MAX_PLANNED_UNITS:
             raise ValidationError(
-                f"horizon must be from 1 to {MAX_HORIZON:,} units, not {self.horizon:,}.", path=("horizon",)
+                f"horizon must be from 1 to {MAX_PLANNED_UNITS:,} units, not {self.horizon:,}.", path=("horizon",)
             )
         if self.monitoring is Monitoring.GROUP_SEQUENTIAL and self.horizon is None:
             raise ValidationError(

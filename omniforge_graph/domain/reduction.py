@@ -63,7 +63,7 @@ def _reduce(
         # The mean of all outcomes: how much do a unit's own outcomes resemble each other? Capped, they are not known.
         squares = table.squares[measured]
         clustered = design_effect(values[:, 0], values[:, 1], squares, place, shape, weight)
-        whole = replace(whole, outcomes=clustered.outcomes, design_effect=clustered.effect)
+        whole = replace(whole, design_effect=clustered.effect, effective_units=clustered.effective)
     found = _ratios(metric, whole, moments) if own == 2 else _means(whole, moments)
     if not keep_values or own == 2:
         return found
@@ -79,15 +79,13 @@ def _means(whole: MeasuredSamples, moments: Moments) -> MeasuredSamples:
 
 def _ratios(metric: Metric, whole: MeasuredSamples, moments: Moments) -> MeasuredSamples:
     parts: list[int | tuple[int, int]] = [(0, 1)]
-    sources = sources_of(metric)
-    own_before = tuple(
-        next((at for at, each in enumerate(sources) if each == replace(source, before_exposure=True)), 0)
-        for source in sources[:2]
-    )
-    own_is_covariate = all(own_before)
-    if own_is_covariate:
-        parts.append((own_before[0], own_before[1]))
-    parts += [at for at in range(2, len(sources)) if not (own_is_covariate and at in own_before)]
+    columns = {source: at for at, source in enumerate(sources_of(metric))}
+    above, below = (columns.get(replace(each, before_exposure=True)) for each in list(columns)[:2])
+    if above is not None and below is not None:  # the same ratio, before the exposure
+        parts.append((above, below))
+        parts += [at for at in range(2, len(columns)) if at not in (above, below)]
+    else:
+        parts += range(2, len(columns))
     found = as_ratios(moments, parts)
     if len(parts) == 1:
         return replace(whole, samples=mean_of(found))

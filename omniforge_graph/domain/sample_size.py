@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omniforge_graph.domain.assumptions import assumptions_of
 from omniforge_graph.domain.metric import MetricKind
-from omniforge_graph.domain.power import MAX_PLANNED_UNITS
+from omniforge_graph.domain.plan import MAX_PLANNED_UNITS
 from omniforge_graph.domain.single_look import SingleLook
 from omniforge_graph.domain.study import Study
 from omniforge_graph.domain.watching import looking_power, looking_size

@@ -35,11 +35,15 @@ _LOOKED_AT = (ExperimentStatus.RUNNING, ExperimentStatus.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRequest:
-    """An experiment, the key of one of its metrics (None: the success metric) and a test (None: the plan's)."""
+    """An experiment, the key of one of its metrics (None: the success metric) and a test (None: the plan's).
+
+    `ending` says that the experiment is about to end: this is its last look.
+    """
 
     experiment: PromptExperiment
     metric: str | None = None
     test: str | None = None
+    ending: bool = False
 
 
 class AnalysisService:
@@ -72,10 +76,7 @@ class AnalysisService:
             MetricNotFoundError, UnknownPluginError, IncompatibleTestError: the request does not fit the experiment.
             PluginError: the test failed.
         """
-        (answer,) = await self.analyze_many([AnalysisRequest(experiment, metric, test)])
-        if isinstance(answer, OmniForgeError):
-            raise answer
-        return answer
+        return await self._analyze(AnalysisRequest(experiment, metric, test))
 
     async def analyze_many(self, requests: Sequence[AnalysisRequest]) -> list[AnalysisResult | OmniForgeError]:
         """Return for each request its analysis, or the error that `analyze` would raise; what is measured, is once.
@@ -129,10 +130,6 @@ class AnalysisService:
 
         return await self.compute(draw)
 
-    async def history(self, experiment: PromptExperiment) -> list[Look]:
-        """Return the looks that counted, the first one first."""
-        return (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
-
     async def compute(self, work: Callable[[], T]) -> T:
         """Run a computation of statistics in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -145,16 +142,8 @@ class AnalysisService:
         Raises:
             UnavailableError: the database is away; nothing may end without its numbers then.
         """
-        request = AnalysisRequest(experiment)
         try:
-            metrics = metrics_needed(experiment, experiment.success_metric)
-            questions = [UnitQuestion(experiment, sources_of(each)) for each in metrics]
-            tables = await self._repository.read_units(questions)
-            keyed = {(experiment.id, each.key): table for each, table in zip(metrics, tables, strict=True)}
-            looks = (await self._repository.get_looks([experiment.id])).get(experiment.id, [])
-            answer = await self._answer(request, metrics, keyed, looks, ending=True)
-            if isinstance(answer, OmniForgeError):
-                raise answer
+            answer = await self._analyze(AnalysisRequest(experiment, ending=True))
             return {"analysis": msgspec.to_builtins(answer, str_keys=True)}
         except UnavailableError:
             raise
@@ -162,20 +151,24 @@ class AnalysisService:
             logger.warning("Experiment %s ends without an analysis", experiment.id, exc_info=problem)
             return {"analysis": None, "error": {"code": problem.code, "message": problem.message}}
 
+    async def _analyze(self, request: AnalysisRequest) -> AnalysisResult:
+        (answer,) = await self.analyze_many([request])
+        if isinstance(answer, OmniForgeError):
+            raise answer
+        return answer
+
     async def _answer(
         self,
         request: AnalysisRequest,
         metrics: Sequence[Metric],
         tables: Mapping[tuple[str, str], UnitTable],
         looks: Sequence[Look],
-        *,
-        ending: bool = False,
     ) -> AnalysisResult | OmniForgeError:
         experiment = request.experiment
         own = {metric.key: tables[experiment.id, metric.key] for metric in metrics}
         try:
             while True:
-                found = await self.compute(partial(self._assess, request, metrics, own, looks, ending=ending))
+                found = await self.compute(partial(self._assess, request, metrics, own, looks))
                 is_look = found.standing.counts and experiment.status in _LOOKED_AT
                 if not is_look or await self._record(experiment, found, looks):
                     break
@@ -195,8 +188,6 @@ class AnalysisService:
         metrics: Sequence[Metric],
         tables: Mapping[str, UnitTable],
         looks: Sequence[Look],
-        *,
-        ending: bool,
     ) -> Assessment:
         variants = len(request.experiment.variants)
         numbers = {metric.key: reduce_units(metric, tables[metric.key], variants) for metric in metrics}
@@ -207,7 +198,7 @@ class AnalysisService:
             test=request.test,
             looks=looks,
             asked_at=self._clock(),
-            ending=ending,
+            ending=request.ending,
         )
 
     def _slices(

@@ -15,7 +15,7 @@ from omniforge_graph.domain.metric import Metric
 from omniforge_graph.domain.monitoring import Arrivals, Standing, standing
 from omniforge_graph.domain.plan import AnalysisPlan, usual_test
 from omniforge_graph.domain.power import required_units
-from omniforge_graph.errors import Path, ValidationError
+from omniforge_graph.errors import UnknownPluginError, ValidationError
 from omniforge_graph.plugin.interfaces import ComparisonDesign
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -101,6 +101,7 @@ class ExperimentAnalyzer:
     ) -> Assessment:
         """Analyse as `analyze` does, and tell what a look that counts has to remember. `ending`: it is the last one."""
         chosen, plan, arms = experiment.metric(metric), experiment.analysis, arms_of(experiment)
+        test = self._other_test(experiment, chosen, test)
         family, correction = family_of(experiment, chosen)
         others = [each for each in family if each.key != chosen.key and each.key in metrics]
         questions = [
@@ -108,7 +109,7 @@ class ExperimentAnalyzer:
         ]
         places = {each.metric.key: each for each in questions}
         questions = [places[each.key] for each in family if each.key in places]
-        exploring = self._exploring(experiment, chosen, places[chosen.key], test)
+        exploring = _exploring(experiment, chosen, test)
         decides = exploring is None
         watched = [experiment.metric(each.metric) for each in plan.guardrails if decides and each.metric in metrics]
         guardrails = {each.key: (each, read_metrics(experiment, metrics, each)) for each in watched}
@@ -142,6 +143,7 @@ class ExperimentAnalyzer:
             as `analyze`.
         """
         chosen, arms = experiment.metric(metric), arms_of(experiment)
+        test = self._other_test(experiment, chosen, test)
         question = self._question(experiment, chosen, {chosen.key: measured}, test, sliced=True)
         shares = list(TrafficAllocator(self._registry).expected_shares(experiment).values())
         arrivals = Arrivals.of([int(each) for each in measured.exposed.sum(axis=0)], shares=shares)
@@ -163,7 +165,7 @@ class ExperimentAnalyzer:
             as `analyze`.
         """
         chosen = experiment.metric(metric)
-        question = self._question(experiment, chosen, metrics, test)
+        question = self._question(experiment, chosen, metrics, self._other_test(experiment, chosen, test))
         control = next(place for place, variant in enumerate(experiment.variants) if variant.is_control)
         design = ComparisonDesign(chosen.as_judged, control, experiment.analysis.confidence_level)
         return run_density(question.test, question.measured.samples, design, question.options)
@@ -211,32 +213,37 @@ class ExperimentAnalyzer:
         *,
         sliced: bool = False,
     ) -> Question:
-        """Return what to judge. The plan's test and options are for the success metric; others take the usual test."""
-        plan = experiment.analysis
-        path: Path = ("analysis", "test")
-        name, raw = plan.test, plan.options
-        if test is not None:
-            name, raw, path = test, plan.options if test == plan.test else {}, ("test",)
-        elif metric != experiment.success_metric and not (
-            name and metric.judged_kind in self._registry.test(name).kinds
-        ):
-            name, raw = None, {}
-        name = name or self._registry.choose_test(experiment, metric)
-        found = find_test(self._registry, name, metric, path)
+        """Return what to judge, by another test than the plan's if one is named."""
+        if test is None:
+            name, raw = self._planned_test(experiment, metric)
+        else:
+            name, raw = test, {}  # the plan's options are for the plan's test
+        found = find_test(self._registry, name, metric, ("analysis", "test") if test is None else ("test",))
         options = self._registry.parse_options(found, raw, ("analysis", "options"))
         measured = metrics[metric.key] if sliced else read_metrics(experiment, metrics, metric)
         return Question(metric, measured, found, options)
 
-    def _exploring(
-        self, experiment: PromptExperiment, metric: Metric, question: Question, test: str | None
-    ) -> str | None:
-        """Return why an analysis is not the plan's, None if it is."""
-        if metric.key not in experiment.goal_keys:
-            return f"{metric.key} is no goal of the plan, whose goals decide: {listed(experiment.goal_keys)}"
+    def _planned_test(self, experiment: PromptExperiment, metric: Metric) -> tuple[str, Mapping[str, Any]]:
+        """Return the name and the options of the test that the plan has for a metric.
+
+        The plan's test is for the success metric, and for others that it can judge; the rest take the usual one.
+        """
+        name = experiment.analysis.test
+        suits = name is not None and metric.judged_kind in self._registry.test(name).kinds
+        if name is not None and (suits or metric == experiment.success_metric):
+            return name, experiment.analysis.options
+        options = experiment.analysis.options if name is None and metric == experiment.success_metric else {}
+        return self._registry.choose_test(experiment, metric), options
+
+    def _other_test(self, experiment: PromptExperiment, metric: Metric, test: str | None) -> str | None:
+        """Return the test that is asked for, None if it is the plan's own."""
         if test is None:
             return None
-        planned = self._question(experiment, metric, {metric.key: question.measured}, None).test.name
-        return None if question.test.name == planned else f"the plan decides by {planned}, not by {question.test.name}"
+        try:
+            planned, _ = self._planned_test(experiment, metric)
+        except UnknownPluginError:  # nobody chooses one
+            return test
+        return None if test == planned else test
 
     def _setting(
         self,
@@ -252,3 +259,10 @@ class ExperimentAnalyzer:
             experiment.analysis, arms, deciding, shares, looks, ending=ending, ended=experiment.is_over
         )
         return replace(setting, asked_at=asked_at, started_at=experiment.start_date)
+
+
+def _exploring(experiment: PromptExperiment, metric: Metric, test: str | None) -> str | None:
+    """Return why an analysis is not the plan's, None if it is."""
+    if metric.key not in experiment.goal_keys:
+        return f"{metric.key} is no goal of the plan, whose goals decide: {listed(experiment.goal_keys)}"
+    return None if test is None else f"the plan decides by another test than {test}"

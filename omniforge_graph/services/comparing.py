@@ -144,7 +144,7 @@ def compare_many(
     chosen = find_test(registry, test or usual_test(metric.judged_kind), metric, ("test",))
     parsed = registry.parse_options(chosen, options, ("options",))
     design = ComparisonDesign(metric.as_judged, control, confidence_level)
-    return differences(run_test(chosen, samples, design, parsed), samples, design)
+    return differences(run_test(chosen, samples, design, parsed))
 
 
 def _difference(found: Finding) -> Difference:

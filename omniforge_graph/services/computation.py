@@ -11,7 +11,9 @@ from omniforge_graph.plugin.hooks import explain
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
 from omniforge_graph.statistics.density import Density
+from omniforge_graph.statistics.relative import fieller_interval
 from omniforge_graph.statistics.samples import BoolArray, FloatArray, SampleStatistics
+from omniforge_graph.statistics.tails import normal_quantile
 
 _UNBOUNDED = ("lower", "upper", "relative_lower", "relative_upper", "log10_p_value")
 _PROBABILITIES = ("p_value", "probability_better", "omnibus_p_value", "probability_best")
@@ -22,6 +24,8 @@ def run_test(
     test: StatisticalTest, samples: SampleStatistics, design: ComparisonDesign, options: Options
 ) -> ComparisonArrays:
     """Run a test and return its answer as arrays of floats with the shapes its interface promises.
+
+    Relative effects that the test leaves out are added (Fieller 1954).
 
     Raises:
         PluginError: it raised, or its answer breaks the contract of `StatisticalTest`; the message says how.
@@ -40,6 +44,10 @@ def run_test(
     for name in (field.name for field in fields(ComparisonArrays) if field.name != "flags"):
         found[name] = _checked(test, name, getattr(answer, name), shapes.get(name, (*slices, variants - 1)))
     flags = _checked_flags(test, answer.flags, (*slices, variants - 1))
+    if found["relative_estimate"] is None:
+        critical = normal_quantile(design.confidence_level)
+        names = ("relative_estimate", "relative_lower", "relative_upper")
+        found |= zip(names, fieller_interval(*samples.split(design.control), critical), strict=True)
     return ComparisonArrays(**found, flags=flags)  # type: ignore[arg-type]
 
 

@@ -4,12 +4,8 @@ import msgspec
 import numpy as np
 
 from omniforge_graph.domain.analysis import Effect
-from omniforge_graph.plugin.interfaces import ComparisonDesign
 from omniforge_graph.services.columns import plain_floats
 from omniforge_graph.statistics.comparison import ComparisonArrays, Flag
-from omniforge_graph.statistics.relative import fieller_interval
-from omniforge_graph.statistics.samples import SampleStatistics
-from omniforge_graph.statistics.tails import normal_quantile
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -27,11 +23,9 @@ class Difference(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[Flag, ...] = ()
 
 
-def differences(found: ComparisonArrays, samples: SampleStatistics, design: ComparisonDesign) -> list[Difference]:
+def differences(found: ComparisonArrays) -> list[Difference]:
     """Return a test's answer as values for people, in the order of its arrays."""
     relative = found.relative_estimate, found.relative_lower, found.relative_upper
-    if found.relative_estimate is None:
-        relative = fieller_interval(*samples.split(design.control), normal_quantile(design.confidence_level))
     size = found.estimate.size
     return list(
         map(

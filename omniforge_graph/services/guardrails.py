@@ -11,6 +11,7 @@ from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.monitoring import Standing
 from omniforge_graph.domain.plan import Guardrail
 from omniforge_graph.services.arms import Arm
+from omniforge_graph.services.columns import plain_float
 from omniforge_graph.statistics.noninferiority import non_inferiority
 from omniforge_graph.statistics.tails import one_sided_p_value
 
@@ -53,12 +54,12 @@ def judge_guardrail(
         GuardrailResult(
             guardrail.metric,
             treatment,
-            _known(margin),
-            _known(found.estimate[place]),
-            _known(found.bound[place]),
-            _known(passing[place]),
+            plain_float(margin),
+            plain_float(found.estimate[place]),
+            plain_float(found.bound[place]),
+            plain_float(passing[place]),
             _state(passing[place], failing[place], alpha),
-            _known(failing[place]),
+            plain_float(failing[place]),
         )
         for place, treatment in enumerate(treatments)
     ]
@@ -72,7 +73,3 @@ def _state(passing: np.float64, failing: np.float64, alpha: float) -> GuardrailS
 
 def _unknown(guardrail: Guardrail, treatment_id: str) -> GuardrailResult:
     return GuardrailResult(guardrail.metric, treatment_id, None, None, None, None, GuardrailState.UNDECIDED)
-
-
-def _known(value: float | np.float64) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -13,13 +13,11 @@ from omniforge_graph.domain.monitoring import Standing
 from omniforge_graph.domain.plan import Monitoring
 from omniforge_graph.plugin.interfaces import ComparisonDesign, Options, StatisticalTest
 from omniforge_graph.services.arms import Arm
-from omniforge_graph.services.columns import plain_floats as _plain
+from omniforge_graph.services.columns import plain_floats
 from omniforge_graph.services.computation import run_test
 from omniforge_graph.statistics.comparison import ComparisonArrays
 from omniforge_graph.statistics.proportions import cross_table
-from omniforge_graph.statistics.relative import fieller_interval
 from omniforge_graph.statistics.samples import BoolArray, FloatArray
-from omniforge_graph.statistics.tails import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,6 @@ def judge(
     alpha = standing.plan.alpha
     design = ComparisonDesign(metric.as_judged, control, 1 - standing.nominal_alpha(alpha))
     found = run_test(test, measured.samples, design, options)
-    if found.relative_estimate is None:
-        critical = normal_quantile(design.confidence_level)
-        relative = fieller_interval(*measured.samples.split(control), critical)
-        found = replace(found, relative_estimate=relative[0], relative_lower=relative[1], relative_upper=relative[2])
     p_values = omnibus = None
     if found.p_value is not None and remembered:
         p_values = np.full_like(found.p_value, np.nan)
@@ -82,11 +76,9 @@ def with_history(judged: Judged, arms: Sequence[Arm], standing: Standing, looks:
     """
     treatments = [arm.id for arm in arms if not arm.is_control]
     if judged.p_values is None:
-        return (
-            judged
-            if standing.judges_now
-            else replace(judged, probability=_probability_before(judged, looks, treatments))
-        )
+        if standing.judges_now:
+            return judged
+        return replace(judged, probability=_probability_before(judged, looks, treatments))
     if not looks:
         return judged
     seen = [[look.of(judged.metric.key, each) for look in looks] for each in treatments]
@@ -163,7 +155,7 @@ def comparisons_of(
     control = arms[judged.design.control].id
 
     def column(values: FloatArray | None) -> list[float | None]:
-        return _plain(values, rows * count)
+        return plain_floats(values, rows * count)
 
     every = list(
         map(
@@ -193,7 +185,7 @@ def describe(judged: Judged, arms: Sequence[Arm]) -> list[list[VariantStatistics
     plain = measured.observed if measured.observed is not None else measured.samples
     binary = judged.metric.kind is MetricKind.BINARY
     count, size = len(arms), plain.units.size
-    mean = _plain(plain.mean, size)
+    mean = plain_floats(plain.mean, size)
     every = list(
         map(
             VariantStatistics,
@@ -201,22 +193,15 @@ def describe(judged: Judged, arms: Sequence[Arm]) -> list[list[VariantStatistics
             [arm.name for arm in arms] * (size // count),
             plain.units.ravel().astype(np.int64).tolist(),
             mean,
-            _plain(np.sqrt(plain.variance), size),
-            _plain(np.sqrt(plain.squared_standard_error), size),
+            plain_floats(np.sqrt(plain.variance), size),
+            plain_floats(np.sqrt(plain.squared_standard_error), size),
             mean if binary else [None] * size,
             plain.conversions.ravel().astype(np.int64).tolist() if binary else [None] * size,
-            _plain(None if measured.variance_reduction is None else measured.samples.mean, size),
-            _plain(judged.found.probability_best, size),
-            _plain(measured.design_effect, size),
-            _plain(_effective_units(measured), size),
-            _plain(cross_table(plain).expected[..., 0] if binary else None, size),
+            plain_floats(None if measured.variance_reduction is None else measured.samples.mean, size),
+            plain_floats(judged.found.probability_best, size),
+            plain_floats(measured.design_effect, size),
+            plain_floats(measured.effective_units, size),
+            plain_floats(cross_table(plain).expected[..., 0] if binary else None, size),
         )
     )
     return [every[start : start + count] for start in range(0, size, count)]
-
-
-def _effective_units(measured: MeasuredSamples) -> FloatArray | None:
-    if measured.outcomes is None or measured.design_effect is None:
-        return None
-    effect = measured.design_effect
-    return np.divide(measured.outcomes, effect, out=np.full_like(effect, np.nan), where=effect > 0)

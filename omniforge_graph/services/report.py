@@ -23,6 +23,7 @@ from omniforge_graph.domain.plan import AnalysisPlan, Correction, Guardrail, Mon
 from omniforge_graph.domain.verdict import Evidence, decide, waiting_of
 from omniforge_graph.plugin.interfaces import Options, StatisticalTest
 from omniforge_graph.services.arms import Arm
+from omniforge_graph.services.columns import plain_float
 from omniforge_graph.services.guardrails import judge_guardrail
 from omniforge_graph.services.judgement import Judged, comparisons_of, describe, judge, with_history
 from omniforge_graph.services.notices import notices_of
@@ -102,7 +103,8 @@ def assess(
     if decides:  # looks remember the goals; of other metrics they know nothing
         judged = [with_history(each, setting.arms, setting.standing, setting.looks) for each in judged]
     adjusted = _adjusted(judged, correction)
-    waiting = [_waiting(setting, each) for each in judged]
+    progress = _progress(setting)
+    waiting = [_waiting(setting, each, progress) for each in judged]
     count = 1 if correction is Correction.NONE else sum(each.found.estimate.size for each in judged)
     compared = [comparisons_of(each, setting.arms, p, count)[0] for each, p in zip(judged, adjusted, strict=True)]
     if setting.standing.monitoring is not Monitoring.FIXED:  # nothing is significant that may not be judged yet
@@ -120,7 +122,7 @@ def assess(
             else [(each.metric, comparisons)]
         )
         why = waiting[0 if decides else place]
-        results.append(_result(setting, each, comparisons, goals, passed, why, exploring))
+        results.append(_result(setting, each, comparisons, goals, passed, progress, why, exploring))
     seen = [_looked_at(each, one) for each, found in zip(judged, compared, strict=True) for one in found]
     seen += [_guard_seen(each) for each in passed]
     return results, tuple(seen)
@@ -150,12 +152,12 @@ def _result(
     comparisons: Sequence[Comparison],
     goals: Sequence[tuple[Metric, Sequence[Comparison]]],
     guardrails: Sequence[GuardrailResult],
+    progress: Progress,
     waiting: str | None,
     exploring: str | None,
 ) -> AnalysisResult:
     standing, arms = setting.standing, setting.arms
     variants = describe(judged, arms)[0]
-    progress = _progress(setting)
     decision = decide(
         Evidence(
             names={arm.id: arm.name for arm in arms},
@@ -183,7 +185,7 @@ def _result(
         recommendation=decision.recommendation,
         sample_ratio=setting.sample_ratio,
         required_units=setting.required_units,
-        omnibus_p_value=_optional(judged.found.omnibus_p_value),
+        omnibus_p_value=plain_float(judged.found.omnibus_p_value),
         notices=(*notices, *_on_monitoring(judged, standing)),
         progress=progress,
         guardrails=tuple(guardrails),
@@ -191,13 +193,13 @@ def _result(
     )
 
 
-def _waiting(setting: Setting, judged: Judged) -> str | None:
+def _waiting(setting: Setting, judged: Judged, progress: Progress) -> str | None:
     standing = setting.standing
     return waiting_of(
         standing.monitoring,
         {arm.name: int(units) for arm, units in zip(setting.arms, judged.measured.samples.units, strict=True)},
         fewest_units(standing.plan, standing.monitoring, setting.shares),
-        _progress(setting),
+        progress,
         judged.metric.key,
     )
 
@@ -247,7 +249,7 @@ def _looked_at(judged: Judged, each: Comparison) -> LookedAt:
         each.absolute_effect,
         each.relative_effect,
         each.valid_p_value,
-        omnibus_p_value=_optional(judged.omnibus_p_value),
+        omnibus_p_value=plain_float(judged.omnibus_p_value),
         probability_better=each.probability_better if judged.p_values is None else None,
     )
 
@@ -261,7 +263,3 @@ def _guard_seen(each: GuardrailResult) -> LookedAt:
         each.p_value,
         each.harm_p_value,
     )
-
-
-def _optional(value: FloatArray | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)

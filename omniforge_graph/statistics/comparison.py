@@ -31,7 +31,7 @@ class ComparisonArrays:
     Shape: (*slices, treatments), `omnibus_p_value` (*slices,), `probability_best` (*slices, variants), in variant
     order with the control. Effects are treatment minus control in the metric's
     unit. What a test does not offer stays None; what it cannot compute is NaN, with a flag that says why. Relative
-    effects left out are computed by the analyzer (Fieller 1954).
+    effects left out are computed for it (Fieller 1954).
     """
 
     estimate: FloatArray

@@ -12,7 +12,7 @@ from omniforge_graph.domain.analysis import AnalysisResult, Effect, Verdict
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
 from omniforge_graph.domain.look import Look
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.monitoring import ALWAYS_VALID_INFLATION
+from omniforge_graph.domain.monitoring import always_valid_inflation
 from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
 from omniforge_graph.domain.shares import WHOLE, lay_out
 from omniforge_graph.services.analyzer import ExperimentAnalyzer
@@ -38,7 +38,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 ANALYZER = ExperimentAnalyzer()
 DEFAULT = AnalysisPlan()
 PLANNED = AnalysisPlan(horizon=2 * FORTNIGHT * 600)
-POWER_UNITS = math.ceil(units_for_proportions(0.1, 0.12, ALPHA, 0.8) * ALWAYS_VALID_INFLATION)
+POWER_UNITS = math.ceil(units_for_proportions(0.1, 0.12, ALPHA, 0.8) * always_valid_inflation(AnalysisPlan()))
 """What a plan without a horizon asks for."""
 
 

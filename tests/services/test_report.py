@@ -481,3 +481,11 @@ def test_conversions_stand_beside_those_the_common_rate_would_give() -> None:
         (200, pytest.approx(260)),
         (450, pytest.approx(390)),
     ]
+
+
+def test_the_plans_own_test_keeps_its_options_when_it_is_named() -> None:
+    numbers = {"won": rates(old=(200, 1000), new=(240, 1000))}
+    experiment = trial(monitoring=Monitoring.FIXED, horizon=2000, options={"alternative": "greater"})
+    unnamed, named = (ANALYZER.analyze(experiment, numbers, test=each) for each in (None, "z_test"))
+    assert named.comparisons == unnamed.comparisons
+    assert unnamed.comparisons[0].absolute_effect.upper is None
