@@ -1,0 +1,7 @@
+"""Operations compiled to Python: what graphql-core would answer, without its price, for any Strawberry schema."""
+
+from omniforge_graph.graphql.plans.batching import Batches, batched, one
+from omniforge_graph.graphql.plans.errors import StepAside
+from omniforge_graph.graphql.plans.stable import Renderings, Stable
+
+__all__ = ["Batches", "Renderings", "Stable", "StepAside", "batched", "one"]
