@@ -23,6 +23,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="The port to listen on.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="Server processes.")] = 1
+    state_dir: Annotated[
+        str,
+        Meta(description="The folder for what outlives a process while the database is away; .omniforge unless given."),
+    ] = ""
     demo: Annotated[bool, Meta(description="Seed a demonstration and send it simulated traffic.")] = True
     disabled_plugins: Annotated[
         tuple[str, ...], Meta(description="Plugins not to load, by entry-point name, separated by commas.")

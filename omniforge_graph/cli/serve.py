@@ -29,6 +29,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="The port to listen on.", show_default="8000")] = None,
     workers: Annotated[int | None, typer.Option(help="Server processes.", show_default="1")] = None,
     database_url: DatabaseUrl = None,
+    state_dir: Annotated[
+        str | None,
+        typer.Option(
+            help="The folder for what outlives a process while the database is away.",
+            show_default=".omniforge beside the SQLite file or in the working directory",
+        ),
+    ] = None,
     demo: Annotated[
         bool | None,
         typer.Option("--demo/--no-demo", help="Seed a demonstration and send it traffic.", show_default="demo"),
@@ -65,6 +72,7 @@ def serve(
         port=port,
         workers=workers,
         database_url=database_url,
+        state_dir=state_dir,
         demo=demo,
         allowed_origins=tuple(allowed_origin) if allowed_origin else None,
         log_level=log_level,
