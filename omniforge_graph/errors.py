@@ -23,6 +23,7 @@ OmniForgeError
 ├── ForbiddenError                FORBIDDEN                  visible to the caller, but not the caller's to change
 ├── RefusedByPluginError          REFUSED_BY_PLUGIN          a plugin's check refused the experiment, with reasons
 ├── PluginError                   PLUGIN_FAILED              a plugin raised or broke its contract
+├── RateLimitedError              RATE_LIMITED               more events than can be written; carries `retry_after`
 ├── UnavailableError              UNAVAILABLE                the database is away or too slow; try again
 └── ConfigurationError            CONFIGURATION              a setting is unknown or has a bad value
 """
@@ -59,6 +60,7 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "FORBIDDEN"
     REFUSED_BY_PLUGIN = "REFUSED_BY_PLUGIN"
     PLUGIN_FAILED = "PLUGIN_FAILED"
+    RATE_LIMITED = "RATE_LIMITED"
     UNAVAILABLE = "UNAVAILABLE"
     CONFIGURATION = "CONFIGURATION"
 
@@ -91,6 +93,7 @@ _MEANINGS: Mapping[ErrorCode, str] = {
     ErrorCode.FORBIDDEN: "Visible to the caller, but not the caller's to change.",
     ErrorCode.REFUSED_BY_PLUGIN: "A plugin's check refused the experiment.",
     ErrorCode.PLUGIN_FAILED: "A plugin raised or broke its contract.",
+    ErrorCode.RATE_LIMITED: "More events arrive than can be written; try again after `retryAfter` seconds.",
     ErrorCode.UNAVAILABLE: "The database is away or too slow; try again.",
     ErrorCode.CONFIGURATION: "A setting is unknown or has a bad value.",
 }
@@ -272,6 +275,16 @@ class PluginError(OmniForgeError):
     def __init__(self, message: str, *, plugin: str) -> None:
         super().__init__(message)
         self.plugin = plugin
+
+
+class RateLimitedError(OmniForgeError):
+    """More arrives than can be written. Nothing was changed; try again after `retry_after` seconds."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, message: str, *, retry_after: int, path: Path = ()) -> None:
+        super().__init__(message, path=path)
+        self.retry_after = retry_after
 
 
 class UnavailableError(OmniForgeError):
