@@ -8,7 +8,7 @@ from typing import TypedDict
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.telemetry import Telemetry
 
 GRAPHQL_PATH = "/graphql"
 STALE_SECONDS = 30
@@ -43,11 +44,12 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     settings = settings or load_settings()
     registry = load_plugins(settings.disabled_plugins)
+    telemetry = Telemetry()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         async with open_database(settings.database_url) as repository:
-            services = build_services(repository, registry, settings)
+            services = build_services(repository, registry, settings, telemetry)
             app.state.services = services
             tasks = [asyncio.create_task(services.feed.run()), asyncio.create_task(services.tracker.run())]
             try:
@@ -64,6 +66,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             Route("/", _home),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
+            Route("/metrics", _metrics),
             *registry.routes(settings),
         ],
     )
@@ -81,6 +84,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         max_body_bytes=settings.max_body_bytes,
         request_timeout=settings.request_timeout,
         allowed_origins=settings.allowed_origins,
+        plans=settings.operation_plans,
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,13 +107,16 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
 
 
-def build_services(repository: PromptRepository, registry: PluginRegistry, settings: Settings) -> Services:
+def build_services(
+    repository: PromptRepository, registry: PluginRegistry, settings: Settings, telemetry: Telemetry
+) -> Services:
     """Wire the use cases with the settings that concern them."""
     return assemble(
         repository,
         registry,
         refresh_interval=settings.refresh_interval,
         flush_interval=settings.flush_interval,
+        telemetry=telemetry,
     )
 
 
@@ -120,6 +127,13 @@ async def _home(_request: Request) -> RedirectResponse:
 async def _live(_request: Request) -> JSONResponse:
     """The process answers: nothing more is claimed."""
     return JSONResponse({"status": "live"})
+
+
+async def _metrics(request: Request) -> Response:
+    """What this worker counted, for Prometheus."""
+    services: Services = request.app.state.services
+    text, media_type = services.telemetry.render(request.headers.get("accept", ""))
+    return Response(text, headers={"content-type": media_type, "cache-control": "no-store"})
 
 
 async def _ready(request: Request) -> JSONResponse:

@@ -17,6 +17,7 @@ from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
 from omniforge_graph.services.snapshot import SnapshotKeeper
 from omniforge_graph.services.tracker import ExposureTracker
+from omniforge_graph.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Services:
     tracker: ExposureTracker
     analyses: AnalysisService
     broker: ExperimentBroker
+    telemetry: Telemetry
 
 
 def assemble(
@@ -43,8 +45,10 @@ def assemble(
     refresh_interval: float = 1.0,
     flush_interval: float = 0.2,
     clock: Clock = utc_now,
+    telemetry: Telemetry | None = None,
 ) -> Services:
     """Wire the services; nothing runs and nothing is read until it is used."""
+    telemetry = telemetry or Telemetry()
     feed = ChangeFeed(repository, refresh_interval)
     allocator = TrafficAllocator(registry)
     keeper = SnapshotKeeper(repository, allocator)
@@ -68,4 +72,5 @@ def assemble(
         tracker=ExposureTracker(repository, registry, interval=flush_interval, clock=clock),
         analyses=analyses,
         broker=broker,
+        telemetry=telemetry,
     )
