@@ -1,7 +1,8 @@
 """Between rows and values. The one place that knows how a value is spelled in a column."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -104,8 +105,8 @@ def prompt_row(prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def to_prompt(row: Row) -> Prompt:
-    """Build a prompt from its row and the `VERSION_COLUMNS` of its current version."""
+def to_prompt(row: Row, current_version: PromptVersion) -> Prompt:
+    """Build a prompt from its row and its current version."""
     return Prompt(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -116,7 +117,7 @@ def to_prompt(row: Row) -> Prompt:
         revision=row["revision"],
         created_at=to_moment(row["created_at"]),
         created_by=row["created_by"],
-        current_version=to_version(row),
+        current_version=current_version,
     )
 
 
@@ -125,6 +126,7 @@ def to_prompt(row: Row) -> Prompt:
 VARIANT_COLUMNS = (
     "v.id AS variant_id, v.prompt_version_id, v.name AS variant_name, v.basis_points, v.is_control"
 )  # fmt: skip
+LONG_COLUMNS = ("description", "metrics", "allocation", "analysis", "results")
 
 
 def experiment_row(experiment: PromptExperiment) -> dict[str, Any]:
@@ -157,9 +159,26 @@ def variant_rows(experiment: PromptExperiment) -> list[tuple[Any, ...]]:
     ]
 
 
-def to_experiments(rows: Iterable[Row]) -> list[PromptExperiment]:
-    """Build experiments from rows joined with their `VARIANT_COLUMNS`, those of one experiment in a row."""
-    return [_to_experiment(list(group)) for _, group in groupby(rows, key=lambda row: row["id"])]
+def to_experiments(rows: Iterable[Row]) -> Iterator[tuple[PromptExperiment, int]]:
+    """Build experiments from rows joined with their `VARIANT_COLUMNS`, those of one experiment in a row.
+
+    With each comes the length of its long texts.
+    """
+    for _, group in groupby(rows, key=lambda row: row["id"]):
+        of_one = list(group)
+        yield _to_experiment(of_one), sum(len(of_one[0][column] or "") for column in LONG_COLUMNS)
+
+
+@lru_cache(maxsize=256)
+def _to_metrics(text: str) -> tuple[Metric, ...]:
+    """Build metrics: those that many experiments share, once."""
+    return from_json(text, tuple[Metric, ...])
+
+
+@lru_cache(maxsize=256)
+def _to_analysis_plan(text: str) -> AnalysisPlan:
+    """Build a plan: one that many experiments share, once."""
+    return from_json(text, AnalysisPlan)
 
 
 def _to_experiment(rows: list[Row]) -> PromptExperiment:
@@ -172,9 +191,9 @@ def _to_experiment(rows: list[Row]) -> PromptExperiment:
         description=row["description"],
         status=ExperimentStatus(row["status"]),
         revision=row["revision"],
-        metrics=from_json(row["metrics"], tuple[Metric, ...]),
+        metrics=_to_metrics(row["metrics"]),
         allocation=from_json(row["allocation"], AllocationPlan),
-        analysis=from_json(row["analysis"], AnalysisPlan),
+        analysis=_to_analysis_plan(row["analysis"]),
         results=None if row["results"] is None else from_json(row["results"], dict[str, Any]),
         promoted_variant_id=row["promoted_variant_id"],
         start_date=_optional_moment(row["start_date"]),

@@ -44,10 +44,21 @@ class Conditions:
 
 
 def stretch(table: str, where: Conditions, page: PageRequest) -> tuple[str, list[Any]]:
-    """Return a subquery, with its values, for the page's rows and one more; the newest have the greatest ids."""
+    """Return the statement, with its values, for the page's ids and revisions and one more; the newest come first.
+
+    The newest have the greatest ids.
+    """
     if page.after is not None:
         where.add("id < ?", clean_text(page.after, ("after",)))
     if page.before is not None:
         where.add("id > ?", clean_text(page.before, ("before",)))
     order = "ORDER BY id ASC LIMIT ?" if page.backward else "ORDER BY id DESC LIMIT ?"
-    return f"({where.sql(f'SELECT * FROM {table}', order)})", [*where.values, page.size + 1]  # noqa: S608
+    sql = where.sql(f"SELECT id, revision FROM {table}", order)  # noqa: S608 - a constant
+    if page.backward:
+        sql = f"SELECT id, revision FROM ({sql}) s ORDER BY id DESC"  # noqa: S608 - made of constants
+    return sql, [*where.values, page.size + 1]
+
+
+def everything(table: str, where: Conditions) -> tuple[str, list[Any]]:
+    """Return the statement, with its values, for the ids and revisions of all that is admitted, the newest first."""
+    return where.sql(f"SELECT id, revision FROM {table}", "ORDER BY id DESC"), where.values  # noqa: S608 - a constant

@@ -1,6 +1,7 @@
 """Prompts and their versions."""
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,16 +9,29 @@ from omniforge_graph.domain.change import Signature, Subject
 from omniforge_graph.domain.page import Page, PageRequest, to_number
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.errors import DuplicateError, PromptNotFoundError
+from omniforge_graph.persistence.database import Database
 from omniforge_graph.persistence.mapping import VERSION_COLUMNS, prompt_row, to_prompt, to_version, version_row
-from omniforge_graph.persistence.paging import Conditions, storable, stretch
-from omniforge_graph.persistence.session import UniqueViolation
+from omniforge_graph.persistence.paging import Conditions, everything, storable, stretch
+from omniforge_graph.persistence.revisions import Revisions
+from omniforge_graph.persistence.session import Row, Session, UniqueViolation
 from omniforge_graph.persistence.store import Store
+from omniforge_graph.services.remembering import Remembered
 
 SELECT_VERSIONS = f"SELECT {VERSION_COLUMNS} FROM prompt_version v"  # noqa: S608 - a constant
+SELECT_PROMPTS = f"SELECT p.*, {VERSION_COLUMNS} FROM prompt p JOIN prompt_version v ON v.id = p.current_version_id"  # noqa: S608
+FROM_VERSIONS = "FROM prompt p JOIN prompt_version v ON v.prompt_id = p.id"
+MAX_NUMBER = 2**31 - 1
+ROWS_PER_TURN = 500
+"""How many rows become values before others have a turn: some milliseconds."""
 
 
 class PromptStore(Store):
-    """Stores prompts and versions."""
+    """Stores prompts and versions. A version never changes, so each is read once."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._versions: Remembered[str, PromptVersion] = Remembered()
+        self._revisions_of_prompts = Revisions(self._fetch_prompts)
 
     async def add_prompt(self, prompt: Prompt, signature: Signature) -> None:
         """Store a prompt with its first version (number 1). `DuplicateError` if the tenant has the key already."""
@@ -37,17 +51,16 @@ class PromptStore(Store):
 
     async def get_prompts(self, ids: Collection[str]) -> dict[str, Prompt]:
         """Return the prompts of these ids, each with its current version."""
-        found = await self._prompts("prompt", Conditions().among("p.id", ids))
+        found = await self._prompts(*everything("prompt", Conditions().among("id", ids)))
         return {prompt.id: prompt for prompt in found}
 
     async def get_prompts_by_key(self, keys: Collection[str]) -> list[Prompt]:
         """Return the prompts of these keys, of all tenants."""
-        return await self._prompts("prompt", Conditions().among("p.key", keys))
+        return await self._prompts(*everything("prompt", Conditions().among("key", keys)))
 
     async def list_prompts(self, page: PageRequest, tenant_id: str | None) -> Page[Prompt]:
         """List prompts: all, or a tenant's and the shared ones."""
-        subquery, values = stretch("prompt", Conditions().visible_to(tenant_id), page)
-        return Page.of(await self._prompts(subquery, Conditions(), values), page)
+        return Page.of(await self._prompts(*stretch("prompt", Conditions().visible_to(tenant_id), page)), page)
 
     async def count_prompts(self, tenant_id: str | None) -> int:
         """Count what `list_prompts` lists."""
@@ -58,14 +71,21 @@ class PromptStore(Store):
 
     async def all_prompts(self) -> list[Prompt]:
         """Return every prompt with its current version, for the snapshot that selection reads."""
-        return await self._prompts("prompt", Conditions())
+        async with self._database.reading(study=True) as session:
+            rows = await session.rows(f"{SELECT_PROMPTS} ORDER BY p.id DESC")
+        prompts: list[Prompt] = []
+        for start in range(0, len(rows), ROWS_PER_TURN):
+            prompts += [to_prompt(row, self._version(row)) for row in rows[start : start + ROWS_PER_TURN]]
+            await asyncio.sleep(0)
+        return prompts
 
-    async def _prompts(self, source: str, where: Conditions, values: Sequence[Any] = ()) -> list[Prompt]:
-        head = f"SELECT p.*, {VERSION_COLUMNS} FROM {source} p "  # noqa: S608 - constants
-        join = "JOIN prompt_version v ON v.id = p.current_version_id"
+    async def _prompts(self, sql: str, values: Sequence[Any]) -> list[Prompt]:
         async with self._database.reading() as session:
-            rows = await session.rows(where.sql(head + join, "ORDER BY p.id DESC"), *values, *where.values)
-        return [to_prompt(row) for row in rows]
+            return await self._revisions_of_prompts.read(session, sql, values)
+
+    async def _fetch_prompts(self, session: Session, ids: list[str]) -> Iterable[tuple[Prompt, int]]:
+        rows = await session.rows(f"{SELECT_PROMPTS} WHERE p.id IN (?*)", ids)
+        return [(to_prompt(row, self._version(row)), len(row["description"])) for row in rows]
 
     async def add_version(self, version: PromptVersion) -> PromptVersion:
         """Store a version under its prompt's next number (the given number is ignored) and return it."""
@@ -80,26 +100,32 @@ class PromptStore(Store):
 
     async def get_versions(self, ids: Collection[str]) -> dict[str, PromptVersion]:
         """Return the versions of these ids."""
-        async with self._database.reading() as session:
-            rows = await session.rows(f"{SELECT_VERSIONS} WHERE v.id IN (?*)", storable(ids))
-        return {version.id: version for version in map(to_version, rows)}
+        found = {version_id: self._versions.get(version_id) for version_id in storable(ids)}
+        missing = [version_id for version_id, version in found.items() if version is None]
+        if missing:
+            async with self._database.reading() as session:
+                rows = await session.rows(f"{SELECT_VERSIONS} WHERE v.id IN (?*)", missing)
+            found.update((version.id, version) for version in map(self._version, rows))
+        return {version_id: version for version_id, version in found.items() if version is not None}
+
+    def _version(self, row: Row) -> PromptVersion:
+        """Return the version of a row with `VERSION_COLUMNS`: the one remembered, so that it is made once."""
+        version = self._versions.get(row["version_id"])
+        if version is not None:
+            return version
+        return self._versions.keep(row["version_id"], to_version(row), len(row["content"]) + len(row["parameters"]))
 
     async def list_versions(self, prompt_ids: Collection[str], page: PageRequest) -> dict[str, Page[PromptVersion]]:
-        """Return the same page of each prompt's versions, highest number first, in one query."""
-        where = Conditions().among("prompt_id", prompt_ids)
-        if page.after is not None:
-            where.add("number < ?", to_number(page.after, "after"))
-        if page.before is not None:
-            where.add("number > ?", to_number(page.before, "before"))
-        direction = "ASC" if page.backward else "DESC"
-        ranked = f"SELECT *, ROW_NUMBER() OVER (PARTITION BY prompt_id ORDER BY number {direction}) AS place FROM"
-        head = f"SELECT {VERSION_COLUMNS} FROM ({where.sql(f'{ranked} prompt_version')}) v"  # noqa: S608 - constants
+        """Return the same page of each prompt's versions, highest number first."""
+        where = _page_of_versions(prompt_ids, page)
+        sql = where.sql(f"SELECT v.id, v.prompt_id {FROM_VERSIONS}", "ORDER BY v.number DESC")
         async with self._database.reading() as session:
-            rows = await session.rows(f"{head} WHERE place <= ? ORDER BY number DESC", *where.values, page.size + 1)
+            rows = await session.rows(sql, *where.values)
+        versions = await self.get_versions([row["id"] for row in rows])
         found: dict[str, list[PromptVersion]] = {prompt_id: [] for prompt_id in prompt_ids}
-        for version in map(to_version, rows):
-            found[version.prompt_id].append(version)
-        return {prompt_id: Page.of(versions, page) for prompt_id, versions in found.items()}
+        for row in rows:
+            found[row["prompt_id"]].append(versions[row["id"]])
+        return {prompt_id: Page.of(listed, page) for prompt_id, listed in found.items()}
 
     async def count_versions(self, prompt_ids: Collection[str]) -> dict[str, int]:
         """Count each prompt's versions."""
@@ -107,3 +133,15 @@ class PromptStore(Store):
         async with self._database.reading() as session:
             counted = {row["prompt_id"]: int(row["n"]) for row in await session.rows(sql, storable(prompt_ids))}
         return {prompt_id: counted.get(prompt_id, 0) for prompt_id in prompt_ids}
+
+
+def _page_of_versions(prompt_ids: Collection[str], page: PageRequest) -> Conditions:
+    """Admit, of each prompt, the versions of the page and one more: up to the one that many places away."""
+    where, ahead = Conditions().among("p.id", prompt_ids), Conditions().add("w.prompt_id = p.id")
+    for rule, number in (("< ?", to_number(page.after, "after")), ("> ?", to_number(page.before, "before"))):
+        if number is not None:
+            where.add(f"v.number {rule}", number)
+            ahead.add(f"w.number {rule}", number)
+    rule, order, end = ("<=", "ASC", MAX_NUMBER) if page.backward else (">=", "DESC", 0)
+    last = ahead.sql("SELECT w.number FROM prompt_version w", f"ORDER BY w.number {order} LIMIT 1 OFFSET ?")
+    return where.add(f"v.number {rule} COALESCE(({last}), {end})", *ahead.values, page.size)

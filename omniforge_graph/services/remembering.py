@@ -1,0 +1,45 @@
+"""A bounded memory of values that never change."""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+ENTRY = 1_000
+"""What a value costs besides its long texts, in characters, roughly."""
+
+
+class Remembered(Generic[K, V]):
+    """Values by a key that never means another value. When there is no more room, everything is forgotten.
+
+    Forgetting everything is cheap and needs no order kept at every look; what is in use is soon there again.
+    """
+
+    def __init__(self, room: int = 32_000_000) -> None:
+        """Have `room` for so many characters."""
+        self._values: dict[K, V] = {}
+        self._room = room
+        self._taken = 0
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: K) -> V | None:
+        """Return the value of the key, None if it is not remembered."""
+        return self._values.get(key)
+
+    def keep(self, key: K, value: V, characters: int = 0) -> V:
+        """Remember the value, whose long texts have so many characters, and return it; what has no room is not kept."""
+        cost = characters + ENTRY
+        if self._taken + cost > self._room:
+            self.forget()
+        if cost <= self._room and key not in self._values:
+            self._values[key] = value
+            self._taken += cost
+        return value
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._values.clear()
+        self._taken = 0
