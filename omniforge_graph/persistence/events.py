@@ -7,6 +7,7 @@ from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.persistence.mapping import to_json, to_micros
 from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.store import Store
+from omniforge_graph.persistence.sums import take_back_resent
 from omniforge_graph.persistence.totals import fold_exposures, fold_outcomes
 
 EXPOSURE_COLUMNS = {
@@ -41,6 +42,8 @@ class EventStore(Store):
             inserted = await session.insert_new(
                 "outcome", OUTCOME_COLUMNS, sorted(_first(keys, rows), key=_by_event), "id, event_id, tenant_id"
             )
+            resent = await take_back_resent(session, [row["id"] for row in inserted])
+            inserted = [row for row in inserted if row["id"] not in resent]
             await fold_outcomes(session, [row["id"] for row in inserted])
         new = {(row["event_id"], row["tenant_id"]) for row in inserted}
         return _novelty(keys, new | {key for key in keys if isinstance(key, int)})

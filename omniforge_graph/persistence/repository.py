@@ -10,12 +10,15 @@ from omniforge_graph.persistence.looks import LookStore
 from omniforge_graph.persistence.metrics import MetricStore
 from omniforge_graph.persistence.prompts import PromptStore
 from omniforge_graph.persistence.rebuilding import RebuildingStore
+from omniforge_graph.persistence.retention import RetentionStore
 from omniforge_graph.persistence.schema import check_schema
 from omniforge_graph.persistence.session import Limits
 from omniforge_graph.persistence.units import UnitStore
 
 
-class TortoiseRepository(PromptStore, ExperimentStore, MetricStore, EventStore, UnitStore, LookStore, RebuildingStore):
+class TortoiseRepository(
+    PromptStore, ExperimentStore, MetricStore, EventStore, UnitStore, LookStore, RebuildingStore, RetentionStore
+):
     """Stores everything in SQLite or PostgreSQL, by models and migrations of Tortoise."""
 
     async def ping(self) -> None:

@@ -11,6 +11,7 @@ from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.measurement import sources_of
 from omniforge_graph.persistence.mapping import to_micros
 from omniforge_graph.persistence.session import Session
+from omniforge_graph.persistence.sums import met_sums, refuse_purged_end
 
 SOURCE_COLUMNS = {"experiment_id": "text", "metric": "text", "before_exposure": "boolean"}
 
@@ -56,6 +57,16 @@ FROM_ASKED = f"""
         named="o.experiment_id", experiment="a.experiment_id", sender="o.tenant_id", owner="a.tenant_id",
     )
 }"""  # fmt: skip
+FROM_SUMS = f"""
+    asked a CROSS JOIN outcome_sum o
+    WHERE o.metric = a.metric AND o.unit_id = a.unit_id AND {
+    RULE.format(
+        before="a.before_exposure", happened="o.first_at", exposed="a.exposed_at", ending="a.end_date",
+        named="NULLIF(o.experiment_id, '')", experiment="a.experiment_id",
+        sender="NULLIF(o.tenant_id, '')", owner="a.tenant_id",
+    )
+}"""  # fmt: skip
+"""All outcomes of a sum count, or none: what holds for the first holds for each."""
 ADDED_UP = f"""
 COUNT(*), SUM(CASE WHEN {{value}} = 1 THEN 1 ELSE 0 END), SUM({{value}}), SUM({SQUARE}), MAX({{happened}})
 """
@@ -84,6 +95,13 @@ FOLD_SOURCES, FOLD_EXPOSURES, FOLD_TOTALS = (
     FOLD.format(head=ASKED.format(which=which), key=_ASKED_KEY, tables=FROM_ASKED, added_up=_ASKED_SUMS)
     for which in (_SOURCES, _EXPOSURES, f"s.id = ? AND {_EXPOSURES}")
 )
+ADD_SOURCES, ADD_EXPOSURES, ADD_TOTALS = (
+    FOLD.format(
+        head=ASKED.format(which=which), key=_ASKED_KEY, tables=FROM_SUMS,
+        added_up="SUM(o.outcomes), SUM(o.ones), SUM(o.total), SUM(o.squares), MAX(o.last_at)",
+    ) for which in (_SOURCES, _EXPOSURES, f"s.id = ? AND {_EXPOSURES}")
+)  # fmt: skip
+"""The same from the sums of purged outcomes."""
 
 OVERRUN = """
 WITH late AS MATERIALIZED (SELECT metric, unit_id FROM outcome WHERE occurred_at > ?),
@@ -120,6 +138,8 @@ async def fold_exposures(session: Session, ids: Sequence[int]) -> None:
     if ids:
         await session.lock_totals(shared=False)
         await _fold(session, FOLD_EXPOSURES, ids)
+        if await met_sums(session, ids):
+            await _fold(session, ADD_EXPOSURES, ids)
 
 
 async def add_sources(session: Session, experiment: PromptExperiment) -> list[int]:
@@ -153,18 +173,21 @@ async def end_totals(session: Session, experiment: PromptExperiment) -> None:
     assert experiment.end_date is not None, "nothing lies after the end of what has none"
     end = to_micros(experiment.end_date)
     await session.lock_totals(shared=False)
+    await refuse_purged_end(session, end)
     found: dict[int, list[int]] = {}
     for row in await session.rows(OVERRUN, end, experiment.id, end):
         found.setdefault(row["source_id"], []).append(row["exposure_id"])
     for source, exposures in found.items():
         await session.run(DROP, source, exposures)
-        await _fold(session, FOLD_TOTALS, exposures, source)
+        for fold in (FOLD_TOTALS, ADD_TOTALS):
+            await _fold(session, fold, exposures, source)
 
 
 async def fold_sources(session: Session, ids: Sequence[int]) -> None:
     """Make the totals of sources that have none; `lock_totals` is the caller's."""
     if ids:
-        await _fold(session, FOLD_SOURCES, ids)
+        for fold in (FOLD_SOURCES, ADD_SOURCES):
+            await _fold(session, fold, ids)
 
 
 async def _fold(session: Session, fold: str, ids: Sequence[int], *values: int) -> None:

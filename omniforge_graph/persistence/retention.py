@@ -1,0 +1,93 @@
+"""Purging: outcomes of long ago become sums, a batch at a time, and nothing that is made of them changes."""
+
+from typing import Any
+
+from omniforge_graph.persistence.session import Session
+from omniforge_graph.persistence.store import Store
+from omniforge_graph.persistence.totals import SQUARE
+
+OLDEST = "SELECT id FROM outcome WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?"
+SUM_COLUMNS = {
+    "unit_id": "text", "metric": "text", "first_at": "bigint", "experiment_id": "text", "tenant_id": "text",
+    "last_at": "bigint", "outcomes": "bigint", "ones": "bigint", "total": "float8", "size": "float8",
+    "squares": "float8",
+}  # fmt: skip
+CHOSEN = "id BETWEEN ? AND ? AND id IN (?*)"
+TOUCHED = f"SELECT DISTINCT unit_id, metric FROM outcome WHERE {CHOSEN}"  # noqa: S608 - constants, as below
+ADD_UP = f"""
+WITH part AS MATERIALIZED (
+    SELECT unit_id, metric, occurred_at AS first_at, COALESCE(experiment_id, '') AS experiment_id,
+        COALESCE(tenant_id, '') AS tenant_id, occurred_at AS last_at, 1 AS outcomes,
+        CASE WHEN value = 1 THEN 1 ELSE 0 END AS ones, value AS total, ABS(value) AS size,
+        {SQUARE.format(value="value")} AS squares
+    FROM outcome WHERE {CHOSEN}
+    UNION ALL
+    SELECT s.unit_id, s.metric, s.first_at, s.experiment_id, s.tenant_id, s.last_at, s.outcomes, s.ones, s.total,
+        s.size, s.squares
+    FROM ({TOUCHED}) o CROSS JOIN outcome_sum s WHERE s.unit_id = o.unit_id AND s.metric = o.metric
+), placed AS (
+    SELECT part.*, (
+        SELECT COUNT(*) FROM exposure x WHERE x.unit_id = part.unit_id AND x.occurred_at <= part.first_at
+    ) + (
+        SELECT COUNT(*) FROM exposure x CROSS JOIN experiment e
+        WHERE x.unit_id = part.unit_id AND e.id = x.experiment_id AND e.end_date < part.first_at
+    ) AS borders_before
+    FROM part
+)
+SELECT unit_id, metric, MIN(first_at) AS first_at, experiment_id, tenant_id, MAX(last_at) AS last_at,
+    CAST(SUM(outcomes) AS BIGINT) AS outcomes, CAST(SUM(ones) AS BIGINT) AS ones, SUM(total) AS total,
+    SUM(size) AS size, SUM(squares) AS squares
+FROM placed GROUP BY unit_id, metric, experiment_id, tenant_id, borders_before
+"""  # noqa: S608
+"""Outcomes between the same two of their unit's borders (exposures, and ends of their experiments) lie together; so
+does each sum with those that came since."""
+DROP_SUMS = f"DELETE FROM outcome_sum WHERE (unit_id, metric) IN ({TOUCHED})"  # noqa: S608
+KEEP_EVENTS = f"""
+INSERT INTO purged_event (event_id, tenant_id)
+SELECT event_id, COALESCE(tenant_id, '') FROM outcome WHERE {CHOSEN} AND event_id IS NOT NULL
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+DROP_OUTCOMES = f"DELETE FROM outcome WHERE {CHOSEN}"  # noqa: S608
+
+
+class RetentionStore(Store):
+    """Purges outcomes."""
+
+    async def purge_outcomes(self, before: int, limit: int) -> int:
+        """Turn up to `limit` outcomes from before a time (in microseconds) into sums; return how many it were.
+
+        The oldest come first. All in one transaction: a process that is killed has purged a batch or not.
+        """
+        async with self._database.transaction() as session:
+            # First of all: whoever else purges waits here, and sees below what this one left.
+            await session.run(
+                "UPDATE retention SET purged_before = CASE WHEN purged_before < ? THEN ? ELSE purged_before END "
+                "WHERE id = 1",
+                before,
+                before,
+            )
+            await session.lock_totals(shared=True)
+            ids = [row["id"] for row in await session.rows(OLDEST, before, limit)]
+            if ids:
+                await _purge(session, (min(ids), max(ids), ids))
+        return len(ids)
+
+    async def count_purgeable(self, before: int) -> int:
+        """Return how many outcomes there are from before a time (in microseconds)."""
+        async with self._database.reading(study=True) as session:
+            rows = await session.rows("SELECT COUNT(*) AS n FROM outcome WHERE occurred_at < ?", before)
+        return int(rows[0]["n"])
+
+    async def claim_purging(self, now: int, until: int) -> bool:
+        """Return whether nobody else has claimed to purge, and claim it until a time (both in microseconds)."""
+        async with self._database.transaction() as session:
+            sql = "UPDATE retention SET claimed_until = ? WHERE id = 1 AND claimed_until < ?"
+            return await session.run(sql, until, now) == 1
+
+
+async def _purge(session: Session, chosen: tuple[Any, ...]) -> None:
+    sums = [tuple(row) for row in await session.rows(ADD_UP, *chosen, *chosen)]
+    await session.run(DROP_SUMS, *chosen)
+    await session.insert_new("outcome_sum", SUM_COLUMNS, sums, "first_at")
+    await session.run(KEEP_EVENTS, *chosen)
+    await session.run(DROP_OUTCOMES, *chosen)
