@@ -40,9 +40,13 @@ format: install ## Format the code and mend what the linter can mend
 bench: install ## Measure the server against a raw ASGI echo and the statistics against peers (ARGS="--part statistics")
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-peers: ## Make .venv-peers with the libraries that the statistics are measured against
+peers: ## Make .venv-peers with the libraries, and where npm is the server, that we are measured against
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements-peers.txt
+	@mkdir -p .venv-peers/node && cp tests/benchmarks/servers/mercurius/package.json .venv-peers/node/
+	@if command -v npm > /dev/null; then \
+		npm install --silent --no-audit --no-fund --no-package-lock --prefix .venv-peers/node; \
+	else echo "npm is missing: mercurius is left out"; fi
 
 calibrate: install ## Simulate whether the promised error rates hold, beside the best peers' figures (some minutes)
 	$(BIN)/python -m tests.calibration $(ARGS)

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.benchmarks.against import HOW_TO_INSTALL, Speed, compare_speed, missing, peers, seconds_to_import
 from tests.benchmarks.growth import Growth, measure_growth
 from tests.benchmarks.measuring import Figures, Plan, run
-from tests.benchmarks.report import as_json, as_table, growth_table, speed_table
+from tests.benchmarks.report import as_json, as_table, growth_table, speed_table, wire_table
+from tests.benchmarks.wire import Rival, Shape, measure_wire
 from tests.benchmarks.workloads import WORKS
 
 
@@ -22,6 +23,7 @@ class Part(StrEnum):
     SERVER = "server"
     STATISTICS = "statistics"
     GROWTH = "growth"
+    WIRE = "wire"
 
 
 def main(
@@ -52,12 +54,13 @@ def main(
     growth = _grow(quick, console) if Part.GROWTH in (part or Part) and not plan.only else []
     if growth:
         wide.print(growth_table(growth))
-    if not rows and not works and not growth:
+    wire = _wire(plan, quick, console, wide) if Part.WIRE in (part or Part) and not plan.only else []
+    if not rows and not works and not growth and not wire:
         console.print(f"No scenario has {' or '.join(plan.only)} in its name.")
         raise typer.Exit(2)
     if json_file is not None:
-        json_file.write_bytes(as_json(rows, plan, speeds, importing, growth))
-    failing = [row for row in rows if row.failed]
+        json_file.write_bytes(as_json(rows, plan, speeds, importing, growth, wire))
+    failing = [row for row in (*rows, *wire) if row.failed]
     for row in failing:
         console.print(f"{row.name}: {row.failed:,} failed; the first: {row.complaint}", markup=False)
     raise typer.Exit(1 if failing else 0)
@@ -76,6 +79,21 @@ def _compare(
     if absent:
         console.print(HOW_TO_INSTALL, markup=False)
     return speeds, importing
+
+
+def _wire(plan: Plan, quick: bool, console: Console, wide: Console) -> list[Rival]:
+    shape = Shape(seconds=plan.seconds, rounds=plan.rounds)
+    if quick:
+        shape = Shape(seconds=0.3, rounds=2, many=100)
+    with (
+        tempfile.TemporaryDirectory(prefix="omniforge-bench-") as folder,
+        console.status("Selecting") as status,
+    ):
+        rows, left_out = measure_wire(Path(folder), shape, status.update)
+    wide.print(wire_table(rows))
+    for reason in left_out:
+        console.print(reason, markup=False)
+    return rows
 
 
 def _grow(quick: bool, console: Console) -> list[Growth]:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -66,19 +67,42 @@ def echo_server(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _serving(command: list[str], ready: str, folder: Path) -> Iterator[int]:
+def reference_server(name: str, database_url: str, folder: Path, ready: str) -> Iterator[int]:
+    """Serve an application of `tests.benchmarks.servers` on a database of ours; yield the port."""
+    command = ["uvicorn", f"tests.benchmarks.servers.{name}:app", "--no-access-log", "--log-level", "warning"]
+    with _serving(command, ready, folder, OMNIFORGE_DATABASE_URL=database_url) as port:
+        yield port
+
+
+@contextmanager
+def node_server(modules: Path, world: Path, folder: Path) -> Iterator[int]:
+    """Serve mercurius with one Node process; `modules` is the folder that has node_modules. Yield the port."""
     port = free_port()
+    server = shutil.copy(ROOT / "tests" / "benchmarks" / "servers" / "mercurius" / "server.js", modules)
+    with _process(["node", str(server), str(port), str(world)], f"http://127.0.0.1:{port}/ready", folder, port):
+        yield port
+
+
+@contextmanager
+def _serving(command: list[str], ready: str, folder: Path, **settings: str) -> Iterator[int]:
+    port = free_port()
+    whole = [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)]
+    with _process(whole, f"http://127.0.0.1:{port}{ready}", folder, port, **settings):
+        yield port
+
+
+@contextmanager
+def _process(command: list[str], ready: str, folder: Path, port: int, **settings: str) -> Iterator[None]:
     log = folder / f"server-{port}.log"
     chosen = cores()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMNIFORGE_")}
     with log.open("w") as output, _on(chosen[0] if chosen else None):
         process = subprocess.Popen(
-            [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)],
-            stdout=output, stderr=output, cwd=ROOT, env=environment, start_new_session=True,
-        )  # fmt: skip
+            command, stdout=output, stderr=output, cwd=ROOT, env=environment | settings, start_new_session=True
+        )
     try:
-        _wait(process, f"http://127.0.0.1:{port}{ready}", log)
-        yield port
+        _wait(process, ready, log)
+        yield
     finally:
         process.terminate()
         try:

@@ -13,6 +13,7 @@ from tests.benchmarks.against import OURS, Speed
 from tests.benchmarks.growth import Growth
 from tests.benchmarks.measuring import Figures, Plan
 from tests.benchmarks.processes import cores
+from tests.benchmarks.wire import Rival
 
 LIBRARIES = (
     "uvicorn",
@@ -73,6 +74,27 @@ def speed_table(speeds: Sequence[Speed], importing: float) -> Table:
     return table
 
 
+def wire_table(rows: Sequence[Rival]) -> Table:
+    """Return selection beside the other servers: our rate in relation to each one's."""
+    table = Table(title="Selection beside other servers", caption="medians of rounds taken in turns, one worker each")
+    table.add_column("what", no_wrap=True)
+    for name in ("req/s", "to echo", "ours to it", "selections/s", "p50 ms", "p99 ms", "p99 to echo", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.rate:,.0f}",
+            f"{row.to_echo:.3g}",
+            "" if row.ours is None else f"{row.ours:.3g} x",
+            "" if row.selections is None else f"{row.selections:,.0f}",
+            f"{row.p50:,.2f}",
+            f"{row.p99:,.2f}",
+            f"{row.p99_to_echo:.2g}",
+            f"[bold red]{row.failed:,}[/]" if row.failed else "0",
+        )
+    return table
+
+
 def growth_table(rows: Sequence[Growth]) -> Table:
     """Return what an analysis takes as outcomes and units grow, beside the first row of its engine."""
     table = Table(title="An analysis as outcomes pile up, and as units do", caption="medians of one process")
@@ -97,6 +119,7 @@ def as_json(
     speeds: Sequence[Speed] = (),
     importing: float | None = None,
     growth: Sequence[Growth] = (),
+    wire: Sequence[Rival] = (),
 ) -> bytes:
     """Return everything that was measured, and on what."""
     document: dict[str, Any] = {
@@ -111,5 +134,6 @@ def as_json(
         "statistics": speeds,
         "import_seconds": importing,
         "growth": growth,
+        "wire": wire,
     }
     return msgspec.json.format(msgspec.json.encode(document))

@@ -45,6 +45,29 @@ query ($first: Int!) {
     edges { node { id name status prompt { id key } variants { id name exposureCount promptVersion { number } } } }
   }
 }"""
+DASHBOARD = """
+query ($first: Int!) {
+  experiments(first: $first) {
+    totalCount
+    pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    edges {
+      cursor
+      node {
+        id name description status revision createdAt createdBy startDate endDate results
+        prompt {
+          id key name currentVersion { id number }
+          versions(first: 5) { edges { node { id number message createdAt } } }
+        }
+        successMetric { key kind direction }
+        metrics { key kind direction }
+        allocation { strategy seed }
+        analysisPlan { test confidenceLevel power }
+        variants { id name trafficPercentage isControl exposureCount promptVersion { id number content } }
+        promotedVariant { id name }
+      }
+    }
+  }
+}"""
 RECORD = """
 mutation ($input: RecordOutcomesInput!) {
   recordOutcomes(input: $input) { accepted duplicates rejected { index code message } }
@@ -73,7 +96,7 @@ def make_scenarios(world: World, units: int, tenants: int = 512) -> list[Scenari
     ten = [{"slot": f"slot-{place}", "promptKey": key} for place, key in enumerate(world.prompt_keys[:10])]
 
     def select(name: str, query: str, track: bool, uses_database: bool) -> Scenario:
-        bodies = tuple(_body(query, prompts=one, tenantId=tenant, track=track) for tenant in names)
+        bodies = tuple(body(query, prompts=one, tenantId=tenant, track=track) for tenant in names)
         starts = b'{"data":{"selectVariant":{"slot":"system","reason":"EXPERIMENT"'
         return Scenario(name, bodies, starts, uses_database=uses_database)
 
@@ -83,19 +106,19 @@ def make_scenarios(world: World, units: int, tenants: int = 512) -> list[Scenari
         select("selectVariant, with its prompt", SELECT_WITH_PROMPT, track=False, uses_database=True),
         Scenario(
             "selectVariants, 10 slots",
-            tuple(_body(SELECT_ALL, prompts=ten, tenantId=tenant) for tenant in names),
+            tuple(body(SELECT_ALL, prompts=ten, tenantId=tenant) for tenant in names),
             b'{"data":{"selectVariants":[{"slot":"slot-0","reason":"EXPERIMENT"',
             uses_database=False,
         ),
         Scenario(
             f"analysis, {units:,} units",
-            (_body(ANALYSIS, id=world.watched_experiment),),
+            (body(ANALYSIS, id=world.watched_experiment),),
             b'{"data":{"experiment":{"analysis":{"metric":{"key":"solved"}',
             connections=16,
         ),
         Scenario(
             f"experiments, list of {EXPERIMENTS}",
-            (_body(LIST, first=EXPERIMENTS),),
+            (body(LIST, first=EXPERIMENTS),),
             b'{"data":{"experiments":{"totalCount":%d,"pageInfo":{"hasNextPage":false' % EXPERIMENTS,
             connections=16,
         ),
@@ -110,9 +133,10 @@ def _record(events: int, connections: int) -> Scenario:
         for n in range(events)
     ]
     starts = b'{"data":{"recordOutcomes":{"accepted":%d,"duplicates":0,"rejected":[]}}}' % events
-    body = _body(RECORD, input={"events": batch})
-    return Scenario(f"recordOutcomes, {events:,} events", (body,), starts, connections, events=events)
+    request = body(RECORD, input={"events": batch})
+    return Scenario(f"recordOutcomes, {events:,} events", (request,), starts, connections, events=events)
 
 
-def _body(query: str, **variables: Any) -> bytes:
+def body(query: str, **variables: Any) -> bytes:
+    """Return a request's body."""
     return msgspec.json.encode({"query": query, "variables": variables})

@@ -33,7 +33,7 @@ class World:
     """The experiment with exposed units; nobody selects from it."""
 
 
-def make_world(port: int, units: int) -> World:
+def make_world(port: int, units: int, experiments: int = EXPERIMENTS) -> World:
     """Make prompts and experiments, and let one experiment have `units` exposed units with an outcome each."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
 
@@ -44,9 +44,9 @@ def make_world(port: int, units: int) -> World:
                 raise RuntimeError(f"The server refused to be prepared: {str(answer)[:500]}")
             return payload
 
-        keys = tuple(f"bench-{number}" for number in range(EXPERIMENTS))
-        experiments = [_experiment(do, key) for key in keys]
-        watched = experiments[-1]
+        keys = tuple(f"bench-{number}" for number in range(experiments))
+        made = [_experiment(do, key) for key in keys]
+        watched = made[-1]
         names = [f"unit-{number}" for number in range(units)]
         for start in range(0, units, BATCH):
             batch = names[start : start + BATCH]
