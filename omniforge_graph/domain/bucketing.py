@@ -6,6 +6,7 @@ because a double holds exactly 53: it can never round up to 1.0.
 """
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ from xxhash import xxh3_64_intdigest
 
 from omniforge_graph.errors import Path, ValidationError
 
+_STEP = 2.0**-53
 _SEED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -35,9 +37,17 @@ def point(algorithm: HashAlgorithm, seed: str, unit: str) -> float:
 
     SHA-256 contributes its first eight bytes, read as a big-endian integer.
     """
-    data = f"{seed}:{unit}".encode()
-    if algorithm is HashAlgorithm.XXH3_64:
-        digest = xxh3_64_intdigest(data)
-    else:
-        digest = int.from_bytes(sha256(data).digest()[:8], "big")
-    return (digest >> 11) * 2.0**-53
+    return placer(algorithm, seed)(unit)
+
+
+def placer(algorithm: HashAlgorithm, seed: str) -> Callable[[str], float]:
+    """Return `point` for many units of one algorithm and seed."""
+    prefix = f"{seed}:"
+
+    def by_xxh3(unit: str) -> float:
+        return (xxh3_64_intdigest((prefix + unit).encode()) >> 11) * _STEP
+
+    def by_sha_256(unit: str) -> float:
+        return (int.from_bytes(sha256((prefix + unit).encode()).digest()[:8], "big") >> 11) * _STEP
+
+    return by_xxh3 if algorithm is HashAlgorithm.XXH3_64 else by_sha_256

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.domain.text import clean_text
 from omniforge_graph.errors import ValidationError
@@ -18,8 +20,7 @@ class SelectionReason(StrEnum):
     CURRENT_VERSION = "CURRENT_VERSION"
 
 
-@dataclass(frozen=True, slots=True)
-class PromptSlot:
+class PromptSlot(msgspec.Struct, frozen=True, gc=False):
     """A layer of the caller's prompt and the prompt that fills it, named by id or by key."""
 
     slot: str
@@ -27,9 +28,13 @@ class PromptSlot:
     prompt_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class VariantSelection:
-    """The version to use for a slot. Experiment and variant are None when the current version answers."""
+    """The version to use for a slot. Experiment and variant are None when the current version answers.
+
+    Selection makes one for each variant and slot's name and gives it to every unit of that variant, so whatever is
+    made of it can be kept beside it. It is equal to itself alone.
+    """
 
     slot: str
     prompt: Prompt

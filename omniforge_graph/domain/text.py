@@ -26,6 +26,12 @@ def is_storable(text: str) -> bool:
     return not _UNSTORABLE.search(text)
 
 
+def is_ordinary(value: object, maximum: int = MAX_NAME) -> bool:
+    """Whether `clean_text` would take it, told at a glance. False says nothing: ask `clean_text`."""
+    # A printable text holds neither NUL nor a lone surrogate.
+    return isinstance(value, str) and 0 < len(value) <= maximum and value.isprintable() and not value.isspace()
+
+
 def clean_text(value: object, path: Sequence[str | int], *, maximum: int = MAX_NAME, required: bool = True) -> str:
     """Return `value` if it can be stored everywhere; raise `TextError` naming `path` if it cannot."""
     name = path[-1] if path else "text"

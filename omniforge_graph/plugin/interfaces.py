@@ -1,7 +1,7 @@
 """The two classes a plugin author implements: a statistical test, an allocation strategy."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,6 +96,14 @@ class AllocationStrategy(ABC):
     @abstractmethod
     def choose(self, variants: Sequence[Variant], phase: Phase, point: float, options: Any) -> str:
         """Return the id of the variant for a unit at `point` in [0, 1). Pure: equal input, equal answer."""
+
+    def prepare(self, variants: Sequence[Variant], phase: Phase, options: Any) -> Callable[[float], str]:
+        """Return `choose` for one experiment, as a function of the point alone.
+
+        Called when an experiment starts or changes; what it returns is called for every selection. Override it, along
+        with `choose`, to do once what does not depend on the point. It must answer as `choose` does.
+        """
+        return lambda point: self.choose(variants, phase, point, options)
 
     def expected_shares(self, variants: Sequence[Variant], phase: Phase, options: Any) -> Mapping[str, float]:  # noqa: ARG002
         """Return the share of units, 0 to 1, each variant should receive; the sample-ratio check uses it.

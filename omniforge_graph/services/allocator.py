@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-from omniforge_graph.domain.bucketing import point
+from omniforge_graph.domain.bucketing import placer
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
 from omniforge_graph.errors import PluginError
@@ -13,6 +13,7 @@ from omniforge_graph.plugin.interfaces import AllocationStrategy, Options
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 
+T = TypeVar("T")
 Assigner: TypeAlias = Callable[[str], str]
 """From a unit to the id of its variant."""
 
@@ -50,22 +51,29 @@ class TrafficAllocator:
         return assign(identifier)
 
     def assigner(self, experiment: PromptExperiment) -> Assigner:
-        """Return `allocate` for one experiment with all lookups done, for snapshots and other hot paths.
+        """Return `allocate` for one experiment with all lookups done, for hot paths.
 
-        It expects an identifier that was checked at the door. Errors as in `allocate`; an unknown strategy or wrong
-        options are found here, at once.
+        It expects an identifier that was checked at the door. Errors as in `allocate`; an unknown strategy, wrong
+        options or a strategy that cannot prepare are found here, at once.
         """
-        strategy, options = self._strategy(experiment)
-        plan, variants, choose = experiment.allocation, experiment.variants, strategy.choose
-        algorithm, seed, phase = plan.hash_algorithm, plan.seed, plan.phase
-        known = frozenset(variant.id for variant in variants)
+        return self.arranger(experiment, {variant.id: variant.id for variant in experiment.variants})
 
-        def assign(identifier: str) -> str:
-            place = point(algorithm, seed, identifier)
+    def arranger(self, experiment: PromptExperiment, answers: Mapping[str, T]) -> Callable[[str], T]:
+        """Return `assigner` with an answer of the caller's for each variant id, such as the variant's text."""
+        strategy, options = self._strategy(experiment)
+        plan = experiment.allocation
+        place = placer(plan.hash_algorithm, plan.seed)
+        try:
+            choose = strategy.prepare(experiment.variants, plan.phase, options)
+        except (Exception, SystemExit) as problem:
+            raise self._failure(strategy, f"could not prepare: {explain(problem)}") from problem
+
+        def assign(identifier: str) -> T:
+            point = place(identifier)
             try:
-                variant_id = choose(variants, phase, place, options)
-                if variant_id in known:
-                    return variant_id
+                variant_id = choose(point)
+                if variant_id in answers:
+                    return answers[variant_id]
             except (Exception, SystemExit) as problem:
                 raise self._failure(strategy, f"raised {explain(problem)}") from problem
             raise self._failure(strategy, f"chose {variant_id!r}, which is no variant of experiment {experiment.id}")

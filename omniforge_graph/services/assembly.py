@@ -9,13 +9,13 @@ from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.broker import ExperimentBroker
 from omniforge_graph.services.feed import ChangeFeed
 from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.keeper import SnapshotKeeper
 from omniforge_graph.services.manager import ExperimentManager
 from omniforge_graph.services.metrics import MetricCatalog
 from omniforge_graph.services.prompts import PromptManager
 from omniforge_graph.services.recorder import EventRecorder
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
-from omniforge_graph.services.snapshot import SnapshotKeeper
 from omniforge_graph.services.tracker import ExposureTracker
 from omniforge_graph.telemetry import Telemetry
 

@@ -96,11 +96,15 @@ class ChangeFeed:
         except Exception:
             logger.exception("Changes could not be taken in; the next refresh tries again")
 
+    def is_fresh(self) -> bool:
+        """Whether `freshen` would return at once."""
+        return self._sequence is not None and (self._followed or self.age <= self.interval)
+
     async def freshen(self) -> None:
         """Make sure the listeners have loaded, and are no older than the interval if nobody runs `run`."""
         if self._sequence is None:
             await self.pull()
-        elif not self._followed and self.age > self.interval:
+        elif not self.is_fresh():
             await self.pull_quietly()
 
     async def run(self) -> None:

@@ -25,12 +25,12 @@ from omniforge_graph.services.drafting import (
 )
 from omniforge_graph.services.feed import Announcer, ChangeFeed
 from omniforge_graph.services.identity import Clock, sign, utc_now
+from omniforge_graph.services.keeper import SnapshotKeeper
 from omniforge_graph.services.lookup import check_may_change, find_experiment, find_prompt
 from omniforge_graph.services.metrics import choose_metrics
 from omniforge_graph.services.plans import check_plans
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
-from omniforge_graph.services.snapshot import SnapshotKeeper
 
 
 class ExperimentManager:

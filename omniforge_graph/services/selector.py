@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
-from omniforge_graph.domain.selection import PromptSlot, SelectionReason, VariantSelection, check_slots
-from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
+from omniforge_graph.domain.selection import MAX_SLOTS, PromptSlot, VariantSelection, check_slots
+from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text, is_ordinary
 from omniforge_graph.errors import PromptNotFoundError
 from omniforge_graph.services.feed import ChangeFeed
-from omniforge_graph.services.snapshot import PromptEntry, SnapshotKeeper
+from omniforge_graph.services.keeper import SnapshotKeeper
+from omniforge_graph.services.snapshot import Keys, PromptEntry
+
+MAX_NAMES = 10_000
+"""How many names of slots are remembered as being in order."""
+_NO_KEYS: Keys = {}
 
 
 class Selector:
@@ -16,6 +21,7 @@ class Selector:
     def __init__(self, keeper: SnapshotKeeper, feed: ChangeFeed) -> None:
         self._keeper = keeper
         self._feed = feed
+        self._names: set[str] = set()
 
     async def select_all(
         self,
@@ -33,8 +39,14 @@ class Selector:
         Raises:
             PromptNotFoundError: a slot names no prompt that the tenant can use.
         """
-        entries, unit = await self._prepare(slots, tenant_id, unit_id, caller)
-        return [entry.select(slot.slot, tenant_id, unit) for slot, entry in zip(slots, entries, strict=True)]
+        unit = tenant_id if unit_id is None else unit_id
+        entries = self._at_hand(slots, tenant_id, unit, caller)
+        if entries is None:
+            entries = await self._find(slots, tenant_id, unit_id, caller)
+        return [
+            (entry.assigned(tenant_id, unit) or entry.current).to(slots[index].slot)
+            for index, entry in enumerate(entries)
+        ]
 
     async def select_first(
         self,
@@ -45,33 +57,72 @@ class Selector:
         caller: Caller = OPERATOR,
     ) -> VariantSelection | None:
         """Return the selection of the first slot whose prompt has a running experiment; None when none has."""
-        entries, unit = await self._prepare(slots, tenant_id, unit_id, caller)
-        for slot, entry in zip(slots, entries, strict=True):
-            selection = entry.select(slot.slot, tenant_id, unit)
-            if selection.reason is SelectionReason.EXPERIMENT:
-                return selection
+        unit = tenant_id if unit_id is None else unit_id
+        entries = self._at_hand(slots, tenant_id, unit, caller)
+        if entries is None:
+            entries = await self._find(slots, tenant_id, unit_id, caller)
+        for index, entry in enumerate(entries):  # zip, when strict, takes a third of the whole selection's time
+            answer = entry.assigned(tenant_id, unit)
+            if answer is not None:
+                return answer.to(slots[index].slot)
         return None
 
-    async def _prepare(
+    def _at_hand(
+        self, slots: Sequence[PromptSlot], tenant_id: str, unit: str, caller: Caller
+    ) -> list[PromptEntry] | None:
+        """Return what `_find` would, without waiting; None if anything at all is out of the ordinary."""
+        confined = caller.tenant_id
+        if (
+            not self._feed.is_fresh()
+            or (confined is not None and confined != tenant_id)
+            or not is_ordinary(unit, MAX_IDENTIFIER)
+            or (unit is not tenant_id and not is_ordinary(tenant_id, MAX_IDENTIFIER))
+            or not 1 <= len(slots) <= MAX_SLOTS
+        ):
+            return None
+        known, snapshot = self._names, self._keeper.snapshot
+        by_id, shared, own = snapshot.by_id, snapshot.by_key[None], snapshot.by_key.get(tenant_id, _NO_KEYS)
+        entries = []
+        for slot in slots:
+            key = slot.prompt_key
+            if not isinstance(slot.slot, str) or slot.slot not in known:
+                return None
+            if key is None:
+                entry = by_id.get(slot.prompt_id)  # type: ignore[arg-type]  # nothing has the id None
+                if entry is None or (entry.tenant_id is not None and entry.tenant_id != tenant_id):
+                    return None
+            else:
+                entry = own.get(key) or shared.get(key)
+                if entry is None or slot.prompt_id is not None:
+                    return None
+            entries.append(entry)
+        return entries if len(entries) == 1 or len({slot.slot for slot in slots}) == len(entries) else None
+
+    async def _find(
         self, slots: Sequence[PromptSlot], tenant_id: str, unit_id: str | None, caller: Caller
-    ) -> tuple[list[PromptEntry], str]:
+    ) -> list[PromptEntry]:
+        """Check everything, make sure that the snapshot is fresh, and return each slot's prompt."""
         check_slots(slots)
         clean_text(tenant_id, ("tenantId",), maximum=MAX_IDENTIFIER)
-        unit = tenant_id if unit_id is None else clean_text(unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
+        if unit_id is not None:
+            clean_text(unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
         caller.scope(tenant_id)
+        if len(self._names) + len(slots) > MAX_NAMES:
+            self._names.clear()
+        self._names.update(slot.slot for slot in slots)
         await self._feed.freshen()
-        entries = [self._find(slot, tenant_id) for slot in slots]
+        entries = [self._look_up(slot, tenant_id) for slot in slots]
         if None in entries:
             # A prompt created a moment ago in another process is in the database but not yet in the snapshot.
             await self._feed.pull_quietly()
-            entries = [self._find(slot, tenant_id) for slot in slots]
+            entries = [self._look_up(slot, tenant_id) for slot in slots]
         found = [entry for entry in entries if entry is not None]
         if len(found) < len(slots):
             index = entries.index(None)
             raise _unknown(slots[index], index)
-        return found, unit
+        return found
 
-    def _find(self, slot: PromptSlot, tenant_id: str) -> PromptEntry | None:
+    def _look_up(self, slot: PromptSlot, tenant_id: str) -> PromptEntry | None:
         snapshot = self._keeper.snapshot
         if slot.prompt_id is not None:
             return snapshot.find(slot.prompt_id, tenant_id, by_key=False)

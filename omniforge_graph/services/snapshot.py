@@ -1,111 +1,100 @@
-"""Everything selection needs, in memory: prompts, their current versions and the experiments that run on them."""
+"""Everything selection needs, in memory and made ready: per prompt, which answer each unit gets."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from omniforge_graph.domain.change import Change
 from omniforge_graph.domain.experiment import PromptExperiment, Variant
 from omniforge_graph.domain.prompt import Prompt, PromptVersion
 from omniforge_graph.domain.selection import SelectionReason, VariantSelection
-from omniforge_graph.services.allocator import TrafficAllocator
-from omniforge_graph.services.repository import PromptRepository
+
+MAX_SLOT_NAMES = 64
+"""How many names of slots each answer is remembered for: callers have a handful, and may send anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A version that a prompt may answer with: the one of an experiment's variant, or the current one."""
+
+    prompt: Prompt
+    version: PromptVersion
+    experiment: PromptExperiment | None = None
+    variant: Variant | None = None
+    _made: dict[str, VariantSelection] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def to(self, slot: str) -> VariantSelection:
+        """Return the selection for a slot's name: the same object for the same name, as long as it is remembered."""
+        made = self._made.get(slot)
+        return self._make(slot) if made is None else made
+
+    def _make(self, slot: str) -> VariantSelection:
+        if len(self._made) >= MAX_SLOT_NAMES:
+            self._made.clear()
+        self._made[slot] = selection = VariantSelection(
+            slot,
+            self.prompt,
+            self.version,
+            SelectionReason.CURRENT_VERSION if self.experiment is None else SelectionReason.EXPERIMENT,
+            experiment_id=None if self.experiment is None else self.experiment.id,
+            variant_id=None if self.variant is None else self.variant.id,
+            variant_name=None if self.variant is None else self.variant.name,
+        )
+        return selection
 
 
 @dataclass(frozen=True, slots=True)
 class RunningExperiment:
-    """A running experiment, ready to assign: unit → variant id, and each variant with the text it serves."""
+    """A running experiment, ready to assign: from a unit to its variant's answer. `versions` are its variants'."""
 
     experiment: PromptExperiment
-    assign: Callable[[str], str]
-    arms: Mapping[str, tuple[Variant, PromptVersion]]
+    versions: Mapping[str, PromptVersion]
+    assign: Callable[[str], Answer]
+    tenant_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class PromptEntry:
-    """A prompt and what runs on it."""
+    """A prompt and what runs on it. Never changes; a change of the prompt makes another."""
 
-    prompt: Prompt
-    running: RunningExperiment | None = None
+    __slots__ = ("current", "prompt", "running", "tenant_id")
 
-    def select(self, slot: str, tenant_id: str, unit_id: str) -> VariantSelection:
-        """Return the variant's version if an experiment runs for the tenant, else the current version."""
+    def __init__(self, prompt: Prompt, running: RunningExperiment | None = None) -> None:
+        self.prompt = prompt
+        self.tenant_id = prompt.tenant_id
+        self.running = running
+        self.current = Answer(prompt, prompt.current_version)
+
+    def assigned(self, tenant_id: str, unit_id: str) -> Answer | None:
+        """Return the unit's answer if an experiment runs for the tenant, else None."""
         running = self.running
-        if running is None or running.experiment.tenant_id not in (None, tenant_id):
-            return VariantSelection(slot, self.prompt, self.prompt.current_version, SelectionReason.CURRENT_VERSION)
-        variant, version = running.arms[running.assign(unit_id)]
-        return VariantSelection(
-            slot,
-            self.prompt,
-            version,
-            SelectionReason.EXPERIMENT,
-            experiment_id=running.experiment.id,
-            variant_id=variant.id,
-            variant_name=variant.name,
-        )
+        if running is None or (running.tenant_id is not None and running.tenant_id != tenant_id):
+            return None
+        return running.assign(unit_id)
+
+
+Keys: TypeAlias = Mapping[str, PromptEntry]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An immutable state of all prompts; a key belongs to a tenant, or to None for the shared ones."""
+    """An immutable state of all prompts: by id, and by key for each tenant, with None for the shared ones."""
 
     by_id: Mapping[str, PromptEntry] = field(default_factory=dict)
-    by_key: Mapping[tuple[str | None, str], PromptEntry] = field(default_factory=dict)
+    by_key: Mapping[str | None, Keys] = field(default_factory=lambda: {None: {}})
 
     def find(self, name: str, tenant_id: str, *, by_key: bool) -> PromptEntry | None:
         """Return the prompt of that id or key as the tenant sees it: its own, else the shared one."""
         if by_key:
-            return self.by_key.get((tenant_id, name)) or self.by_key.get((None, name))
+            own = self.by_key.get(tenant_id)
+            return (own and own.get(name)) or self.by_key[None].get(name)
         entry = self.by_id.get(name)
-        return entry if entry and entry.prompt.tenant_id in (None, tenant_id) else None
+        return entry if entry and entry.tenant_id in (None, tenant_id) else None
 
     def with_entries(self, entries: Collection[PromptEntry]) -> "Snapshot":
         """Return a snapshot in which these entries replace those of the same prompts."""
+        changed: dict[str | None, dict[str, PromptEntry]] = {}
+        for entry in entries:
+            changed.setdefault(entry.tenant_id, {})[entry.prompt.key] = entry
         return Snapshot(
             {**self.by_id, **{entry.prompt.id: entry for entry in entries}},
-            {**self.by_key, **{(entry.prompt.tenant_id, entry.prompt.key): entry for entry in entries}},
+            {**self.by_key, **{tenant: {**self.by_key.get(tenant, {}), **keys} for tenant, keys in changed.items()}},
         )
-
-
-class SnapshotKeeper:
-    """Follows the change feed and keeps the snapshot; readers take `snapshot` and never wait."""
-
-    def __init__(self, repository: PromptRepository, allocator: TrafficAllocator) -> None:
-        self.snapshot = Snapshot()
-        self._repository = repository
-        self._allocator = allocator
-
-    async def load(self) -> None:
-        """Read all prompts and all running experiments."""
-        prompts = await self._repository.all_prompts()
-        self.snapshot = Snapshot().with_entries(await self._entries(prompts, None))
-
-    async def apply(self, changes: Sequence[Change]) -> None:
-        """Read anew the prompts that changed."""
-        ids = {change.prompt_id for change in changes}
-        prompts = (await self._repository.get_prompts(ids)).values()
-        self.snapshot = self.snapshot.with_entries(await self._entries(prompts, ids))
-
-    async def _entries(self, prompts: Collection[Prompt], ids: Collection[str] | None) -> list[PromptEntry]:
-        running = await self._repository.running_experiments(ids)
-        wanted = {variant.prompt_version_id for each in running.values() for variant in each.variants}
-        versions = await self._repository.get_versions(wanted)
-        return [
-            PromptEntry(prompt, self._ready(experiment, versions) if (experiment := running.get(prompt.id)) else None)
-            for prompt in prompts
-        ]
-
-    def _ready(self, experiment: PromptExperiment, versions: Mapping[str, PromptVersion]) -> RunningExperiment:
-        arms = {variant.id: (variant, versions[variant.prompt_version_id]) for variant in experiment.variants}
-        try:
-            assign = self._allocator.assigner(experiment)
-        except Exception as problem:  # noqa: BLE001 - whatever a plugin raises
-            # One experiment whose plugin is gone or broken must not take the others' selection down with it.
-            assign = _refuser(problem)
-        return RunningExperiment(experiment, assign, arms)
-
-
-def _refuser(problem: Exception) -> Callable[[str], str]:
-    def refuse(_unit: str) -> str:
-        raise problem
-
-    return refuse

@@ -52,6 +52,13 @@ class AllocationStrategyContract(ExtensionContract):
             again = self._choices(variants, phase, points[::-1])[::-1]
             assert first == again, "the variant must depend on nothing but the arguments"
 
+    def test_what_it_prepares_answers_as_it_chooses(self) -> None:
+        """`prepare` and `choose` agree at every point: what is selected is what anyone can check."""
+        points = [0.0, *_points(500), _LAST_POINT]
+        for variants, phase in _experiments():
+            prepared = self.make().prepare(variants, phase, self.parsed_options())
+            assert list(map(prepared, points)) == self._choices(variants, phase, points)
+
     def test_expected_shares_belong_to_the_variants(self) -> None:
         """Every variant has one share from 0 to 1, and they sum to 1."""
         for variants, phase in _experiments():

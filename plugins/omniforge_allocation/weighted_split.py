@@ -1,6 +1,6 @@
 """The weighted split: every variant receives the share of traffic its author wrote down. The default."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from omniforge_graph.plugin import AllocationStrategy, Options, Phase, Variant, hookimpl
 
@@ -14,6 +14,10 @@ class WeightedSplit(AllocationStrategy):
     def choose(self, variants: Sequence[Variant], phase: Phase, point: float, options: Options) -> str:  # noqa: ARG002
         """Return the owner of `point`."""
         return phase.owner(point)
+
+    def prepare(self, variants: Sequence[Variant], phase: Phase, options: Options) -> Callable[[float], str]:  # noqa: ARG002
+        """Return a search among the ranges' ends."""
+        return phase.finder()
 
 
 @hookimpl

@@ -59,5 +59,6 @@ def test_ranges_tile_the_line_in_order(weights: list[int], point: float) -> None
     assert phase.ranges[-1].end == WHOLE
     assert all(one.end == two.start for one, two in zip(phase.ranges, phase.ranges[1:], strict=False))
     assert [(r.variant_id, phase.share_of(r.variant_id)) for r in phase.ranges] == shares
+    assert phase.finder()(point) == phase.owner(point)
     owner = next(r for r in phase.ranges if r.variant_id == phase.owner(point))
     assert owner.start <= int(point * WHOLE) < owner.end

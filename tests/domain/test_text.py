@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniforge_graph.domain.caller import Caller
-from omniforge_graph.domain.text import MAX_CONTENT, clean_json, clean_key, clean_optional, clean_text
+from omniforge_graph.domain.text import (
+    MAX_CONTENT,
+    MAX_NAME,
+    clean_json,
+    clean_key,
+    clean_optional,
+    clean_text,
+    is_ordinary,
+)
 from omniforge_graph.errors import ErrorCode, ForbiddenError, TextError, ValidationError
 
 
@@ -78,3 +86,13 @@ def test_a_caller_sees_its_own_and_the_shared_but_changes_its_own_only() -> None
     assert all(free.may_see(tenant) and free.may_change(tenant) for tenant in ("t1", None))
     with pytest.raises(TextError):
         Caller(actor="a\x00")
+
+
+@given(
+    st.one_of(st.text(), st.text(" \0\n\ud800abc", max_size=210), st.sampled_from(["x" * 200, "x" * 201, 7, None, []]))
+)
+def test_what_is_ordinary_is_clean(value: object) -> None:
+    if is_ordinary(value, MAX_NAME):
+        assert clean_text(value, ("name",), maximum=MAX_NAME) == value
+    else:
+        assert not (isinstance(value, str) and value.isalnum() and len(value) <= MAX_NAME)

@@ -250,6 +250,33 @@ def test_a_strategy_that_answers_an_unknown_variant_is_named(answer):
         scripted().allocate(chosen, "u")
 
 
+class Preparing(Scripted):
+    """Prepares by the point; `choose` is not asked then."""
+
+    def prepare(self, variants, phase, options):
+        if self.problem:
+            raise self.problem
+        return lambda point: "v0" if point < 0.5 else options.answer
+
+
+def test_what_a_strategy_prepared_decides():
+    chosen = experiment([5000, 5000], strategy="scripted", options={"answer": "v1"})
+    allocator = TrafficAllocator(build_registry(Plugin(Preparing())))
+    units = [f"u{i}" for i in range(50)]
+    expected = ["v0" if point(HashAlgorithm.XXH3_64, "seed", unit) < 0.5 else "v1" for unit in units]
+    assert [allocator.allocate(chosen, unit) for unit in units] == expected
+    strange = experiment([5000, 5000], strategy="scripted", options={"answer": "elsewhere"})
+    with pytest.raises(PluginError, match="chose 'elsewhere', which is no variant of experiment e"):
+        [allocator.allocate(strange, unit) for unit in units]
+
+
+def test_a_strategy_that_cannot_prepare_is_named():
+    allocator = TrafficAllocator(build_registry(Plugin(Preparing(problem=RuntimeError("no luck")))))
+    with pytest.raises(PluginError, match=r"strategy scripted of plugin Plugin could not prepare: .*no luck") as caught:
+        allocator.allocate(experiment([5000, 5000], strategy="scripted"), "u")
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
 @pytest.mark.parametrize(
     "shares",
     [

@@ -7,8 +7,16 @@ import pytest
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.prompt import PromptDraft, VersionDraft
 from omniforge_graph.domain.selection import PromptSlot, SelectionReason
-from omniforge_graph.errors import ForbiddenError, PluginError, PromptNotFoundError, TextError, UnavailableError
+from omniforge_graph.errors import (
+    ForbiddenError,
+    OmniForgeError,
+    PluginError,
+    PromptNotFoundError,
+    TextError,
+    UnavailableError,
+)
 from omniforge_graph.services.assembly import assemble
+from omniforge_graph.services.snapshot import MAX_SLOT_NAMES
 
 SLOT = PromptSlot("system", prompt_key="greeting")
 
@@ -91,6 +99,53 @@ async def test_a_tenants_experiment_on_a_shared_prompt_is_for_that_tenant_only(w
     assert await world.services.selector.select_first([SLOT], "other") is None
 
 
+async def test_a_selection_is_made_once_for_a_variant_and_a_slot(world) -> None:
+    await world.running()
+    selector = world.services.selector
+    made = {id(await selector.select_first([SLOT], f"tenant {n}")): n for n in range(100)}
+    assert len(made) == 2
+    (under_test,) = await selector.select_all([SLOT], "tenant 0")
+    assert under_test is await selector.select_first([SLOT], "tenant 0")
+    elsewhere = await selector.select_first([PromptSlot("elsewhere", prompt_key="greeting")], "tenant 0")
+    assert (elsewhere.slot, elsewhere.variant_id) == ("elsewhere", under_test.variant_id)
+
+
+async def test_what_is_remembered_of_slots_is_bounded(world, monkeypatch) -> None:
+    monkeypatch.setattr("omniforge_graph.services.selector.MAX_NAMES", 100)
+    selector = world.services.selector
+    for n in range(250):
+        (selection,) = await selector.select_all([PromptSlot(f"slot {n}", prompt_key="greeting")], "acme")
+        assert selection.slot == f"slot {n}"
+    assert len(selector._names) <= 100
+    (entry,) = selector._keeper.snapshot.by_id.values()
+    assert len(entry.current._made) <= MAX_SLOT_NAMES
+
+
+async def test_a_slot_that_is_known_is_checked_all_the_same(world) -> None:
+    selector = world.services.selector
+    own = await world.services.prompts.create_prompt(PromptDraft("own", "Own", VersionDraft("x"), tenant_id="acme"))
+    for _ in range(2):  # the second time everything is remembered
+        await selector.select_all([SLOT], "acme")
+        for slots, problem in (
+            ([SLOT, SLOT], "is given twice"),
+            ([PromptSlot("system")], "promptId or by promptKey"),
+            ([PromptSlot("system", world.prompt.id, "greeting")], "promptId or by promptKey"),
+            ([PromptSlot("")], "must not be empty"),
+            ([PromptSlot(["system"], prompt_key="greeting")], "must be text"),
+            ([], "1 to 100"),
+            ([PromptSlot(f"s{n}", prompt_key="greeting") for n in range(101)], "1 to 100"),
+            ([PromptSlot("system", prompt_id=own.id)], "no prompt with promptId"),
+        ):
+            with pytest.raises(OmniForgeError, match=problem):
+                await selector.select_all(slots, "other")
+    with pytest.raises(ForbiddenError):
+        await selector.select_all([SLOT], "acme", caller=Caller("svc", "other"))
+    for unit in ("", " ", "x" * 257, "\0", 7):
+        with pytest.raises(TextError):
+            await selector.select_all([SLOT], "acme", unit_id=unit)
+    assert len(await selector.select_all([SLOT], "ac\tme", unit_id="a\u00a0b")) == 1
+
+
 async def test_what_cannot_be_selected_is_named(world) -> None:
     selector = world.services.selector
     with pytest.raises(PromptNotFoundError) as refusal:
@@ -138,10 +193,10 @@ async def test_an_experiment_whose_strategy_is_gone_fails_alone(world, registry,
     other = await world.services.prompts.create_prompt(PromptDraft("other", "Other", VersionDraft("x")))
     await world.running()
 
-    def gone(self, experiment):
+    def gone(self, experiment, answers):
         raise PluginError("the strategy is gone", plugin="gone")
 
-    monkeypatch.setattr("omniforge_graph.services.allocator.TrafficAllocator.assigner", gone)
+    monkeypatch.setattr("omniforge_graph.services.allocator.TrafficAllocator.arranger", gone)
     theirs = assemble(world.services.repository, registry)
     assert len(await theirs.selector.select_all([PromptSlot("s", prompt_id=other.id)], "acme")) == 1
     with pytest.raises(PluginError):

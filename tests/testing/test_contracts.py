@@ -58,6 +58,11 @@ class OffTheEnd(Sound):
         return variants[round(point * len(variants))].id
 
 
+class Hasty(Sound):
+    def prepare(self, variants, phase, options):
+        return lambda point: variants[int(point * len(variants))].id
+
+
 class Biased(Sound):
     def choose(self, variants, phase, point, options):
         return phase.owner(point**1.05)
@@ -101,9 +106,18 @@ class Permissive(Sound):
 @pytest.mark.parametrize(
     ("cls", "found"),
     [
-        (Unsticky, {"it_is_sticky"}),
+        (Unsticky, {"it_is_sticky", "what_it_prepares_answers_as_it_chooses"}),
         (Stranger, {"it_knows_the_variants", "units_arrive_in_the_expected_shares"}),
-        (OffTheEnd, {"it_knows_the_variants", "it_is_sticky", "units_arrive_in_the_expected_shares"}),
+        (
+            OffTheEnd,
+            {
+                "it_knows_the_variants",
+                "it_is_sticky",
+                "what_it_prepares_answers_as_it_chooses",
+                "units_arrive_in_the_expected_shares",
+            },
+        ),
+        (Hasty, {"what_it_prepares_answers_as_it_chooses"}),
         (Biased, {"units_arrive_in_the_expected_shares"}),
         (WrongShares, {"expected_shares_belong_to_the_variants", "units_arrive_in_the_expected_shares"}),
         (ForgottenShares, {"expected_shares_belong_to_the_variants", "units_arrive_in_the_expected_shares"}),
