@@ -1,13 +1,16 @@
 """Keyset connections as Relay describes them: opaque cursors, at most 100 edges, a total only when asked for."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 
 from omniforge_graph.domain.page import Page, PageRequest
 from omniforge_graph.errors import ValidationError
+from omniforge_graph.graphql.context import Info
+from omniforge_graph.graphql.plans import Stable, batched, one
 
 N = TypeVar("N")
 T = TypeVar("T")
@@ -29,11 +32,24 @@ class PageInfo:
 
 
 @strawberry.type(description="An item of a list, and its place there.")
-class Edge(Generic[N]):
+class Edge(Stable, Generic[N]):
     """An item of a list, and its place there."""
 
     cursor: str = strawberry.field(description="The item's place, for `after` and `before`.")
     node: N = strawberry.field(description="The item.")
+
+
+Count: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+"""Returns the lengths of several lists by their owners' ids."""
+
+
+async def _totals(connections: Sequence["Connection[Any]"], info: Info) -> list[int]:  # noqa: ARG001 - every batch has it
+    """Count the lists, those that are counted alike together."""
+    owners: dict[Count, set[str]] = defaultdict(set)
+    for connection in connections:
+        owners[connection.count].add(connection.owner)
+    totals = {count: await count(ids) for count, ids in owners.items()}
+    return [totals[connection.count][connection.owner] for connection in connections]
 
 
 @strawberry.type(description="A page of a list, newest first.")
@@ -42,12 +58,15 @@ class Connection(Generic[N]):
 
     edges: list[Edge[N]] = strawberry.field(description="The items of this page.")
     page_info: PageInfo = strawberry.field(description="Where this page lies.")
-    count: strawberry.Private[Callable[[], Awaitable[int]]]
+    count: strawberry.Private[Count]
+    owner: strawberry.Private[str]
 
-    @strawberry.field(description="The length of the whole list; counted only when asked for.")
-    async def total_count(self) -> int:
+    @strawberry.field(
+        description="The length of the whole list; counted only when asked for.", metadata=batched(_totals)
+    )
+    async def total_count(self, info: Info) -> int:
         """Count the whole list."""
-        return await self.count()
+        return await one(_totals, self, info)
 
 
 def encode_cursor(position: str) -> str:
@@ -88,15 +107,22 @@ def _position(cursor: str | None, argument: str, *, numeric: bool) -> str | None
     return position
 
 
-def connect(
-    page: Page[T], to_node: Callable[[T], N], position: Callable[[T], str], count: Callable[[], Awaitable[int]]
-) -> Connection[N]:
-    """Return the connection of a page."""
-    edges = [Edge(cursor=encode_cursor(position(item)), node=to_node(item)) for item in page.items]
+def connect(page: Page[T], to_edge: Callable[[T], Edge[N]], count: Count, owner: str) -> Connection[N]:
+    """Return the connection of a page: of the list of that owner, which `count` can count."""
+    edges = [to_edge(item) for item in page.items]
     info = PageInfo(
         has_next_page=page.has_next,
         has_previous_page=page.has_previous,
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
     )
-    return Connection(edges=edges, page_info=info, count=count)
+    return Connection(edges=edges, page_info=info, count=count, owner=owner)
+
+
+def connect_all(page: Page[T], to_edge: Callable[[T], Edge[N]], count: Callable[[], Awaitable[int]]) -> Connection[N]:
+    """Return the connection of a page of a list that nobody owns."""
+
+    async def counted(owners: Collection[str]) -> Mapping[str, int]:
+        return dict.fromkeys(owners, await count())
+
+    return connect(page, to_edge, counted, "")

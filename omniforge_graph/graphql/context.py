@@ -1,13 +1,13 @@
-"""What every resolver of one request shares: the use cases, who asks, and the loaders."""
+"""What every resolver of one request shares: the use cases, who asks, and what is collected to be loaded together."""
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import strawberry
 
 from omniforge_graph.domain.caller import Caller
-from omniforge_graph.graphql.loaders import Loaders
+from omniforge_graph.graphql.plans import Batches
 from omniforge_graph.graphql.transport import BackgroundQueue
 from omniforge_graph.services.assembly import Services
 
@@ -15,28 +15,27 @@ ACTOR_HEADER = "omniforge-actor"
 TENANT_HEADER = "omniforge-tenant"
 REQUEST_ID_HEADER = "x-request-id"
 
+ANONYMOUS: Final = Caller(actor="anonymous")
+"""Who asks when no header says who."""
+
 
 class Context:
     """The context of one request."""
 
-    __slots__ = ("_loaders", "background", "caller", "services")
+    __slots__ = ("_batches", "background", "caller", "services")
 
     def __init__(self, services: Services, caller: Caller, background: BackgroundQueue | None = None) -> None:
         self.services = services
         self.caller = caller
         self.background = background
-        self._loaders: Loaders | None = None
+        self._batches: Batches | None = None
 
     @property
-    def loaders(self) -> Loaders:
-        """The loaders, made when the first is needed: selection needs none."""
-        if self._loaders is None:
-            self._loaders = Loaders(self.services, self.caller)
-        return self._loaders
-
-    def forget(self) -> None:
-        """Forget what was loaded: after a mutation, what comes next in the document must see what it did."""
-        self._loaders = None
+    def batches(self) -> Batches:
+        """What the request's batched fields collect, made when the first is needed."""
+        if self._batches is None:
+            self._batches = Batches()
+        return self._batches
 
 
 Info: TypeAlias = strawberry.Info[Context, None]
@@ -47,16 +46,19 @@ def read_caller(headers: Mapping[str, str]) -> Caller:
 
     Without a tenant header the caller is not confined. Raises `TextError` for a header that cannot be stored.
     """
-    return Caller(
-        actor=_read(headers, ACTOR_HEADER) or "anonymous",
-        tenant_id=_read(headers, TENANT_HEADER),
-        request_id=_read(headers, REQUEST_ID_HEADER),
-    )
+    actor, tenant_id, request_id = (
+        _read(headers, ACTOR_HEADER), _read(headers, TENANT_HEADER), _read(headers, REQUEST_ID_HEADER),
+    )  # fmt: skip
+    if actor is tenant_id is request_id is None:
+        return ANONYMOUS
+    return Caller(actor=actor or "anonymous", tenant_id=tenant_id, request_id=request_id)
 
 
 def _read(headers: Mapping[str, str], name: str) -> str | None:
     """Return a header's text: UTF-8 where it is that, else the Latin-1 that HTTP once meant; None if it is empty."""
-    value = headers.get(name) or ""
+    value = headers.get(name)
+    if not value:
+        return None
     with suppress(UnicodeDecodeError):
         value = value.encode("latin-1").decode()
-    return value or None
+    return value

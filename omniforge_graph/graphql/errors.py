@@ -7,7 +7,6 @@ import strawberry
 
 from omniforge_graph import errors
 from omniforge_graph.errors import OmniForgeError
-from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.enums import ErrorCode, ExperimentStatus
 
 T = TypeVar("T")
@@ -108,7 +107,7 @@ _PLAIN: Mapping[type[OmniForgeError], type[UserError]] = {
 }
 
 
-async def attempt(info: Info, use_case: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
+async def attempt(use_case: Callable[[], Awaitable[T]]) -> tuple[T | None, list[UserError]]:
     """Run a use case that changes something; return its value, or None and the error that the caller can mend."""
     try:
         value = await use_case()
@@ -117,5 +116,4 @@ async def attempt(info: Info, use_case: Callable[[], Awaitable[T]]) -> tuple[T |
         if error is None:
             raise
         return None, [error]
-    info.context.forget()
     return value, []

@@ -58,7 +58,6 @@ async def _step(
     info: Info, input: StartExperimentInput, step: Step
 ) -> tuple[domain.PromptExperiment | None, list[UserError]]:
     return await attempt(
-        info,
         lambda: step(input.experiment_id, expected_revision=input.expected_revision, caller=info.context.caller),
     )
 
@@ -74,7 +73,7 @@ class Mutation:
         async def create() -> prompts.Prompt:
             return await info.context.services.prompts.create_prompt(input.to_draft(), caller=info.context.caller)
 
-        prompt, errors = await attempt(info, create)
+        prompt, errors = await attempt(create)
         return CreatePromptPayload(prompt=Prompt.of(prompt) if prompt else None, errors=errors)
 
     @strawberry.mutation(description="Add an immutable version to a prompt; its current version stays.")
@@ -87,7 +86,7 @@ class Mutation:
             manager = info.context.services.prompts
             return await manager.create_version(input.prompt_id, input.to_draft(), caller=info.context.caller)
 
-        version, errors = await attempt(info, create)
+        version, errors = await attempt(create)
         return CreatePromptVersionPayload(prompt_version=PromptVersion.of(version) if version else None, errors=errors)
 
     @strawberry.mutation(description="Make a version current, forward or back. A conflict while an experiment runs.")
@@ -104,7 +103,7 @@ class Mutation:
                 caller=info.context.caller,
             )
 
-        prompt, errors = await attempt(info, choose)
+        prompt, errors = await attempt(choose)
         return SetCurrentVersionPayload(prompt=Prompt.of(prompt) if prompt else None, errors=errors)
 
     @strawberry.mutation(description="Declare a metric on its own. Again with the same definition changes nothing.")
@@ -115,7 +114,7 @@ class Mutation:
             catalog = info.context.services.metrics
             return await catalog.declare(input.to_metric(), input.tenant_id, caller=info.context.caller)
 
-        metric, errors = await attempt(info, declare)
+        metric, errors = await attempt(declare)
         return DeclareMetricPayload(metric=Metric.of(metric) if metric else None, errors=errors)
 
     @strawberry.mutation(description="Create a DRAFT experiment on a prompt.")
@@ -139,7 +138,7 @@ class Mutation:
                 caller=caller,
             )
 
-        experiment, errors = await attempt(info, create)
+        experiment, errors = await attempt(create)
         return CreateExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="Give a DRAFT another analysis plan. From its start on the plan is locked.")
@@ -154,7 +153,7 @@ class Mutation:
                 caller=info.context.caller,
             )
 
-        experiment, errors = await attempt(info, plan)
+        experiment, errors = await attempt(plan)
         return PlanAnalysisPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="DRAFT or PAUSED → RUNNING.")
@@ -185,7 +184,7 @@ class Mutation:
                 caller=info.context.caller,
             )
 
-        experiment, errors = await attempt(info, complete)
+        experiment, errors = await attempt(complete)
         return CompleteExperimentPayload(experiment=Experiment.of(experiment) if experiment else None, errors=errors)
 
     @strawberry.mutation(description="DRAFT, RUNNING or PAUSED → CANCELLED.")
@@ -210,7 +209,7 @@ class Mutation:
                 caller=caller,
             )
 
-        promoted, errors = await attempt(info, promote)
+        promoted, errors = await attempt(promote)
         if promoted is None:
             return PromoteVariantPayload(prompt=None, experiment=None, errors=errors)
         prompt, experiment = promoted

@@ -11,12 +11,14 @@ from strawberry.scalars import JSON
 from omniforge_graph.domain.event import clean_attributes
 from omniforge_graph.domain.selection import VariantSelection
 from omniforge_graph.errors import ExperimentNotFoundError, PromptNotFoundError, ValidationError
-from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect, read_page
+from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect_all, read_page
 from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.inputs.event import PromptSlotInput
 from omniforge_graph.graphql.inputs.experiment import ExperimentFilter
 from omniforge_graph.graphql.inputs.numbers import AnalyzeInput
 from omniforge_graph.graphql.inputs.sample_size import SampleSizeInput
+from omniforge_graph.graphql.lookups import experiments_by_id, prompts_by_id, prompts_by_key
+from omniforge_graph.graphql.plans import one
 from omniforge_graph.graphql.types.experiment import Experiment
 from omniforge_graph.graphql.types.metric import Metric
 from omniforge_graph.graphql.types.numbers import NumbersAnalysis, SampleSize
@@ -60,9 +62,9 @@ class Query:
         if (id is None) == (key is None):
             raise ValidationError("Give id or key: one of them.", path=("id",))
         if id is not None:
-            found = await info.context.loaders.prompt(id)
+            found = await one(prompts_by_id, str(id), info)
         else:
-            found = await info.context.loaders.prompt_by_key(key or "", info.context.caller.scope(tenant_id))
+            found = await one(prompts_by_key, (key, info.context.caller.scope(tenant_id)), info)
         if found is None:
             name = f"id {id!r}" if id is not None else f"key {key!r}"
             raise PromptNotFoundError(f"There is no prompt with {name}.", path=("id" if id is not None else "key",))
@@ -81,14 +83,14 @@ class Query:
         """List prompts."""
         repository, scope = info.context.services.repository, info.context.caller.scope(tenant_id)
         page = await repository.list_prompts(read_page(first, after, last, before), scope)
-        return connect(page, Prompt.of, lambda prompt: prompt.id, lambda: repository.count_prompts(scope))
+        return connect_all(page, Prompt.edge, lambda: repository.count_prompts(scope))
 
     @strawberry.field(description="An experiment by id.")
     async def experiment(
         self, info: Info, id: Annotated[ID, strawberry.argument(description="The experiment's id.")]
     ) -> Experiment | None:
         """Find one experiment."""
-        experiment = await info.context.loaders.experiment(id)
+        experiment = await one(experiments_by_id, str(id), info)
         if experiment is None:
             raise ExperimentNotFoundError(f"There is no experiment {id!r}.", path=("id",))
         return Experiment.of(experiment)
@@ -108,7 +110,7 @@ class Query:
         repository = info.context.services.repository
         where = (filter or ExperimentFilter()).to_domain(info.context.caller.scope(tenant_id))
         page = await repository.list_experiments(where, read_page(first, after, last, before))
-        return connect(page, Experiment.of, lambda each: each.id, lambda: repository.count_experiments(where))
+        return connect_all(page, Experiment.edge, lambda: repository.count_experiments(where))
 
     @strawberry.field(description="The metrics that can be used, by key.")
     async def metrics(self, info: Info, tenant_id: TenantFilter = None) -> list[Metric]:

@@ -1,5 +1,6 @@
 """Experiments and their history."""
 
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -9,8 +10,14 @@ from strawberry.scalars import JSON
 
 from omniforge_graph.domain import change as changes
 from omniforge_graph.domain import experiment as domain
+from omniforge_graph.domain.analysis import AnalysisResult
+from omniforge_graph.domain.look import Look
+from omniforge_graph.errors import MetricNotFoundError, OmniForgeError
+from omniforge_graph.graphql.connections import Edge, encode_cursor
 from omniforge_graph.graphql.context import Info
 from omniforge_graph.graphql.enums import ExperimentStatus, Subject
+from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.plans import Stable, batched, one
 from omniforge_graph.graphql.types.analysis import Analysis, SliceAnalysis
 from omniforge_graph.graphql.types.look import AnalysisLook
 from omniforge_graph.graphql.types.metric import Metric
@@ -21,6 +28,39 @@ from omniforge_graph.services.analyses import AnalysisRequest
 
 MetricKey = Annotated[str | None, strawberry.argument(description="A metric's key; the success metric unless given.")]
 TestName = Annotated[str | None, strawberry.argument(description="A statistical test; the plan's unless given.")]
+
+
+async def _prompts(experiments: Sequence["Experiment"], info: Info) -> list[Prompt]:
+    """Read the prompts of experiments: who may see an experiment may see its prompt."""
+    found = await info.context.services.repository.get_prompts({each.entity.prompt_id for each in experiments})
+    return [Prompt.of(found[each.entity.prompt_id]) for each in experiments]
+
+
+async def _analyses(requests: Sequence[AnalysisRequest], info: Info) -> list[AnalysisResult | OmniForgeError]:
+    """Analyse together all that is asked at the same time, each question once."""
+    asked = {_question(request): request for request in requests}
+    answers = await info.context.services.analyses.analyze_many(list(asked.values()))
+    by_question = dict(zip(asked, answers, strict=True))
+    return [by_question[_question(request)] for request in requests]
+
+
+def _question(request: AnalysisRequest) -> Hashable:
+    """Return what makes two requests the same; an experiment itself holds mappings, which cannot be hashed."""
+    return request.experiment.id, request.metric, request.test
+
+
+async def _looks(
+    experiments: Sequence["Experiment"], info: Info, metric: str | None
+) -> list[list[AnalysisLook] | MetricNotFoundError]:
+    """Read the looks at experiments."""
+    found = await info.context.services.repository.get_looks({each.id for each in experiments})
+    return [each.looks(found.get(each.id, ()), metric) for each in experiments]
+
+
+async def _histories(experiments: Sequence["Experiment"], info: Info) -> list[list["HistoryEntry"]]:
+    """Read the audit trails of experiments."""
+    found = await info.context.services.repository.histories({each.id for each in experiments})
+    return [[HistoryEntry.of(change) for change in found.get(each.id, ())] for each in experiments]
 
 
 @strawberry.type(description="An entry of the audit trail.")
@@ -50,7 +90,7 @@ class HistoryEntry:
 
 
 @strawberry.type(description="A comparison of two or more variants of one prompt.")
-class Experiment:
+class Experiment(Stable):
     """A comparison of two or more variants of one prompt."""
 
     id: ID = strawberry.field(description="Its id.")
@@ -72,12 +112,10 @@ class Experiment:
     analysis_plan: AnalysisPlan = strawberry.field(description="How the results will be judged.")
     entity: strawberry.Private[domain.PromptExperiment]
 
-    @strawberry.field(description="The prompt whose versions it compares.")
+    @strawberry.field(description="The prompt whose versions it compares.", metadata=batched(_prompts))
     async def prompt(self, info: Info) -> Prompt:
-        """Load the prompt."""
-        prompt = await info.context.loaders.prompts.load(self.entity.prompt_id)
-        assert prompt is not None
-        return Prompt.of(prompt)
+        """Read the prompt."""
+        return await one(_prompts, self, info)
 
     @strawberry.field(
         description="What the data show so far. Asking for a metric that decides, by the plan's test, is a look."
@@ -85,18 +123,19 @@ class Experiment:
     async def analysis(self, info: Info, metric: MetricKey = None, test: TestName = None) -> Analysis | None:
         """Analyse the experiment."""
         request = AnalysisRequest(self.entity, metric, test)
-        return Analysis.of(await info.context.loaders.analyses.load(request), request, self._variants)
+        return Analysis.of(await one(_analyses, request, info), request, self._variants)
 
-    @strawberry.field(description="The looks that counted, the first one first: the path of the estimates over time.")
+    @strawberry.field(
+        description="The looks that counted, the first one first: the path of the estimates over time.",
+        metadata=batched(_looks),
+    )
     async def analysis_history(
         self,
         info: Info,
         metric: Annotated[str | None, strawberry.argument(description="Only the effects on this metric.")] = None,
     ) -> list[AnalysisLook]:
         """Read the looks."""
-        looks = await info.context.loaders.looks.load(self.id)
-        only = self.entity.metric(metric).key if metric is not None else None
-        return [AnalysisLook.of(look, self.entity, self._variants, only) for look in looks or ()]
+        return await one(_looks, self, info, metric=metric)
 
     @strawberry.field(description="What the data show for each value of an attribute of the exposures.")
     async def slices(
@@ -110,17 +149,31 @@ class Experiment:
         found = await info.context.services.analyses.slices(self.entity, dimension, metric=metric, test=test)
         return SliceAnalysis.of(found, self.entity, self._variants)
 
-    @strawberry.field(description="Everything that was done to it, the oldest first.")
+    @strawberry.field(description="Everything that was done to it, the oldest first.", metadata=batched(_histories))
     async def history(self, info: Info) -> list[HistoryEntry]:
         """Read the audit trail."""
-        trail = await info.context.loaders.histories.load(self.id)
-        return [HistoryEntry.of(change) for change in trail or ()]
+        return await one(_histories, self, info)
+
+    def looks(self, looks: Iterable[Look], metric: str | None) -> list[AnalysisLook] | MetricNotFoundError:
+        """Build looks at it, with the effects on one metric alone if one is named; the error if there is none such."""
+        try:
+            only = self.entity.metric(metric).key if metric is not None else None
+        except MetricNotFoundError as problem:
+            return problem
+        return [AnalysisLook.of(look, self.entity, self._variants, only) for look in looks]
 
     @property
     def _variants(self) -> dict[str, Variant]:
         return {variant.id: variant for variant in self.variants}
 
     @classmethod
+    @once
+    def edge(cls, experiment: domain.PromptExperiment) -> Edge["Experiment"]:
+        """Build its place in a list of experiments."""
+        return Edge(cursor=encode_cursor(experiment.id), node=cls.of(experiment))
+
+    @classmethod
+    @once
     def of(cls, experiment: domain.PromptExperiment) -> "Experiment":
         """Build it from the domain's value."""
         variants = [Variant.of(variant, experiment.id) for variant in experiment.variants]

@@ -4,10 +4,12 @@ import strawberry
 
 from omniforge_graph.domain import metric as domain
 from omniforge_graph.graphql.enums import Aggregation, Direction, MetricKind
+from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.plans import Stable
 
 
 @strawberry.type(description="Winsorising: a unit's value beyond a bound counts as the bound.")
-class Cap:
+class Cap(Stable):
     """Winsorising."""
 
     lower: float | None = strawberry.field(description="The lower bound, in the metric's unit.")
@@ -18,7 +20,7 @@ class Cap:
 
 
 @strawberry.type(description="What is measured for a unit, and which direction is better.")
-class Metric:
+class Metric(Stable):
     """What is measured for a unit, and which direction is better."""
 
     key: str = strawberry.field(description="Its key.")
@@ -39,6 +41,7 @@ class Metric:
     )
 
     @classmethod
+    @once
     def of(cls, metric: domain.Metric) -> "Metric":
         """Build it from the domain's value."""
         assert metric.aggregation is not None

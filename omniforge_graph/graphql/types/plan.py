@@ -5,10 +5,12 @@ from strawberry.scalars import JSON
 
 from omniforge_graph.domain import plan as domain
 from omniforge_graph.graphql.enums import Correction, HashAlgorithm, Monitoring, SpendingFunction
+from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.plans import Stable
 
 
 @strawberry.type(description="How traffic is split. Fixed with the experiment, never implied by the code.")
-class Allocation:
+class Allocation(Stable):
     """How traffic is split."""
 
     strategy: str = strawberry.field(description="The allocation strategy.")
@@ -25,7 +27,7 @@ class Allocation:
 
 
 @strawberry.type(description="A metric that must not get worse by its margin or more.")
-class Guardrail:
+class Guardrail(Stable):
     """A metric that must not get worse."""
 
     metric: str = strawberry.field(description="The metric's key.")
@@ -36,7 +38,7 @@ class Guardrail:
 
 
 @strawberry.type(description="How the results will be judged. Locked once the experiment has started.")
-class AnalysisPlan:
+class AnalysisPlan(Stable):
     """How the results will be judged."""
 
     test: str | None = strawberry.field(description="The statistical test; null lets the plugins choose.")
@@ -62,6 +64,7 @@ class AnalysisPlan:
     guardrails: list[Guardrail] = strawberry.field(description="What must not get worse for a treatment to ship.")
 
     @classmethod
+    @once
     def of(cls, plan: domain.AnalysisPlan) -> "AnalysisPlan":
         """Build it from the domain's value."""
         return cls(

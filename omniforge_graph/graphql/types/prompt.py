@@ -1,22 +1,60 @@
 """Prompts and their versions."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 
 from omniforge_graph.domain import prompt as domain
-from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect, read_page
+from omniforge_graph.graphql.connections import (
+    After,
+    Before,
+    Connection,
+    Edge,
+    First,
+    Last,
+    connect,
+    encode_cursor,
+    read_page,
+)
 from omniforge_graph.graphql.context import Info
+from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.plans import Stable, batched, one
+from omniforge_graph.services.lookup import visible
 
 if TYPE_CHECKING:
     from omniforge_graph.graphql.types.experiment import Experiment
 
 
+async def _prompts(versions: Sequence["PromptVersion"], info: Info) -> list["Prompt"]:
+    """Read the prompts of versions, but for those that came with their version."""
+    missing = {each.prompt_id for each in versions if each.known_prompt is None}
+    found = await info.context.services.repository.get_prompts(missing) if missing else {}
+    return [Prompt.of(each.known_prompt or found[each.prompt_id]) for each in versions]
+
+
+async def _versions(prompts: Sequence["Prompt"], info: Info, **arguments: Any) -> list[Connection["PromptVersion"]]:
+    """Read the same page of the versions of each prompt."""
+    repository = info.context.services.repository
+    ids = [prompt.id for prompt in prompts]
+    pages = await repository.list_versions(ids, read_page(**arguments, numeric=True))
+    return [connect(pages[each], PromptVersion.edge, repository.count_versions, each) for each in ids]
+
+
+async def _running_experiments(prompts: Sequence["Prompt"], info: Info) -> list["Experiment | None"]:
+    """Read the experiments that run on prompts, those that the caller may see."""
+    from omniforge_graph.graphql.types.experiment import Experiment  # noqa: PLC0415 - the two types are mutual
+
+    found = await info.context.services.repository.running_experiments({prompt.id for prompt in prompts})
+    running = (visible(found.get(prompt.id), info.context.caller) for prompt in prompts)
+    return [Experiment.of(each) if each is not None else None for each in running]
+
+
 @strawberry.type(description="An immutable snapshot of a prompt's content.")
-class PromptVersion:
+class PromptVersion(Stable):
     """An immutable snapshot of a prompt's content."""
 
     id: ID = strawberry.field(description="Its id.")
@@ -31,15 +69,25 @@ class PromptVersion:
     prompt_id: strawberry.Private[str]
     known_prompt: strawberry.Private[domain.Prompt | None]
 
-    @strawberry.field(description="The prompt it belongs to.")
+    @strawberry.field(description="The prompt it belongs to.", metadata=batched(_prompts))
     async def prompt(self, info: Info) -> "Prompt":
-        """Load the prompt, unless the version came with it."""
-        prompt = self.known_prompt or await info.context.loaders.prompts.load(self.prompt_id)
-        assert prompt is not None
-        return Prompt.of(prompt)
+        """Read the prompt, unless the version came with it."""
+        return await one(_prompts, self, info)
 
     @classmethod
-    def of(cls, version: domain.PromptVersion, prompt: domain.Prompt | None = None) -> "PromptVersion":
+    @once
+    def edge(cls, version: domain.PromptVersion) -> Edge["PromptVersion"]:
+        """Build its place in a list of versions."""
+        return Edge(cursor=encode_cursor(str(version.number)), node=cls.of(version))
+
+    @classmethod
+    @once
+    def of(cls, version: domain.PromptVersion) -> "PromptVersion":
+        """Build it from the domain's value."""
+        return cls.with_prompt(version, None)
+
+    @classmethod
+    def with_prompt(cls, version: domain.PromptVersion, prompt: domain.Prompt | None) -> "PromptVersion":
         """Build it from the domain's value, and its prompt where it is at hand."""
         return cls(
             id=ID(version.id),
@@ -57,7 +105,7 @@ class PromptVersion:
 
 
 @strawberry.type(description="A named template. One of its versions is current.")
-class Prompt:
+class Prompt(Stable):
     """A named template."""
 
     id: ID = strawberry.field(description="Its id.")
@@ -71,30 +119,28 @@ class Prompt:
     created_at: datetime = strawberry.field(description="When it was created.")
     created_by: str = strawberry.field(description="Who created it.")
 
-    @strawberry.field(description="Its versions, the newest first.")
+    @strawberry.field(description="Its versions, the newest first.", metadata=batched(_versions))
     async def versions(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[PromptVersion]:
-        """Load a page of versions; prompts of one response share a query."""
-        loaders = info.context.loaders
-        page = await loaders.version_pages.load((self.id, read_page(first, after, last, before, numeric=True)))
+        """Read a page of versions."""
+        return await one(_versions, self, info, first=first, after=after, last=last, before=before)
 
-        async def count() -> int:
-            return await loaders.version_counts.load(self.id) or 0
-
-        return connect(page, PromptVersion.of, lambda version: str(version.number), count)
-
-    @strawberry.field(description="The experiment that runs on it, if any.")
+    @strawberry.field(description="The experiment that runs on it, if any.", metadata=batched(_running_experiments))
     async def running_experiment(
         self, info: Info
     ) -> Annotated["Experiment", strawberry.lazy("omniforge_graph.graphql.types.experiment")] | None:
-        """Load the running experiment."""
-        from omniforge_graph.graphql.types.experiment import Experiment  # noqa: PLC0415 - the two types are mutual
-
-        running = await info.context.loaders.running_on(self.id)
-        return Experiment.of(running) if running else None
+        """Read the running experiment."""
+        return await one(_running_experiments, self, info)
 
     @classmethod
+    @once
+    def edge(cls, prompt: domain.Prompt) -> Edge["Prompt"]:
+        """Build its place in a list of prompts."""
+        return Edge(cursor=encode_cursor(prompt.id), node=cls.of(prompt))
+
+    @classmethod
+    @once
     def of(cls, prompt: domain.Prompt) -> "Prompt":
         """Build it from the domain's value."""
         return cls(
@@ -104,7 +150,7 @@ class Prompt:
             description=prompt.description,
             layer=prompt.layer,
             tenant_id=ID(prompt.tenant_id) if prompt.tenant_id is not None else None,
-            current_version=PromptVersion.of(prompt.current_version, prompt),
+            current_version=PromptVersion.with_prompt(prompt.current_version, prompt),
             revision=prompt.revision,
             created_at=prompt.created_at,
             created_by=prompt.created_by,

@@ -27,7 +27,7 @@ class Selection:
             slot=selection.slot,
             reason=selection.reason,
             prompt_id=ID(selection.prompt_id),
-            prompt_version=PromptVersion.of(selection.prompt_version, selection.prompt),
+            prompt_version=PromptVersion.with_prompt(selection.prompt_version, selection.prompt),
             experiment_id=ID(selection.experiment_id) if selection.experiment_id is not None else None,
             variant_id=ID(selection.variant_id) if selection.variant_id is not None else None,
             variant_name=selection.variant_name,
