@@ -13,6 +13,7 @@ from tests.benchmarks.against import HOW_TO_INSTALL, Speed, compare_speed, missi
 from tests.benchmarks.growth import Growth, measure_growth
 from tests.benchmarks.measuring import Figures, Plan, run
 from tests.benchmarks.report import as_json, as_table, growth_table, speed_table, wire_table
+from tests.benchmarks.soak import REQUESTS, soak
 from tests.benchmarks.wire import Rival, Shape, measure_wire
 from tests.benchmarks.workloads import WORKS
 
@@ -24,6 +25,7 @@ class Part(StrEnum):
     STATISTICS = "statistics"
     GROWTH = "growth"
     WIRE = "wire"
+    SOAK = "soak"
 
 
 def main(
@@ -34,7 +36,8 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="Measure rows whose name has this part, such as postgres; repeatable.")
     ] = None,
-    part: Annotated[list[Part] | None, typer.Option(help="Measure this part; repeatable. All unless given.")] = None,
+    part: Annotated[list[Part] | None, typer.Option(help="Measure this part; repeatable. All but the soak.")] = None,
+    requests: Annotated[int, typer.Option(min=1_000, help="Requests of the soak.")] = REQUESTS,
     peers_python: Annotated[
         Path | None, typer.Option("--peers", help="The interpreter where the peers of the statistics are installed.")
     ] = None,
@@ -55,6 +58,10 @@ def main(
     if growth:
         wide.print(growth_table(growth))
     wire = _wire(plan, quick, console, wide) if Part.WIRE in (part or Part) and not plan.only else []
+    if part and Part.SOAK in part:
+        with tempfile.TemporaryDirectory(prefix="omniforge-bench-") as folder:
+            soak(Path(folder), requests, console.print)
+        return
     if not rows and not works and not growth and not wire:
         console.print(f"No scenario has {' or '.join(plan.only)} in its name.")
         raise typer.Exit(2)

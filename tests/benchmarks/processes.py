@@ -79,7 +79,7 @@ def node_server(modules: Path, world: Path, folder: Path) -> Iterator[int]:
     """Serve mercurius with one Node process; `modules` is the folder that has node_modules. Yield the port."""
     port = free_port()
     server = shutil.copy(ROOT / "tests" / "benchmarks" / "servers" / "mercurius" / "server.js", modules)
-    with _process(["node", str(server), str(port), str(world)], f"http://127.0.0.1:{port}/ready", folder, port):
+    with running(["node", str(server), str(port), str(world)], f"http://127.0.0.1:{port}/ready", folder, port):
         yield port
 
 
@@ -87,12 +87,13 @@ def node_server(modules: Path, world: Path, folder: Path) -> Iterator[int]:
 def _serving(command: list[str], ready: str, folder: Path, **settings: str) -> Iterator[int]:
     port = free_port()
     whole = [sys.executable, "-m", *command, "--host", "127.0.0.1", "--port", str(port)]
-    with _process(whole, f"http://127.0.0.1:{port}{ready}", folder, port, **settings):
+    with running(whole, f"http://127.0.0.1:{port}{ready}", folder, port, **settings):
         yield port
 
 
 @contextmanager
-def _process(command: list[str], ready: str, folder: Path, port: int, **settings: str) -> Iterator[None]:
+def running(command: list[str], ready: str, folder: Path, port: int, **settings: str) -> Iterator[int]:
+    """Run a server on the server's core until the block ends; yield its process id once it answers at `ready`."""
     log = folder / f"server-{port}.log"
     chosen = cores()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OMNIFORGE_")}
@@ -102,7 +103,7 @@ def _process(command: list[str], ready: str, folder: Path, port: int, **settings
         )
     try:
         _wait(process, ready, log)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

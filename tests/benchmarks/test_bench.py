@@ -5,6 +5,7 @@ import math
 import socketserver
 import threading
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -13,8 +14,10 @@ from tests.benchmarks.databases import engines
 from tests.benchmarks.load import Load, run_load
 from tests.benchmarks.measuring import Plan, measure, run
 from tests.benchmarks.processes import echo_server, free_port, load_client
-from tests.benchmarks.report import as_json, as_table
+from tests.benchmarks.report import as_json, as_table, wire_table
 from tests.benchmarks.scenarios import Scenario
+from tests.benchmarks.soak import soak
+from tests.benchmarks.wire import Shape, measure_wire
 
 TINY = Plan(seconds=0.05, rounds=1, units=30, most_connections=2)
 
@@ -105,3 +108,25 @@ def test_a_closed_connection_is_a_failure():
         thread.join()
     assert (result.good, result.failed) == (0, 3)
     assert "closed" in result.complaint
+
+
+def test_selection_is_measured_beside_the_other_servers(tmp_path):
+    rows, left_out = measure_wire(tmp_path, Shape(seconds=0.05, rounds=1, connections=2, many=12), lambda _: None)
+    names = [row.name for row in rows]
+    assert names[:4] == ["echo", "selectVariant", "selectVariant, 12 experiments", "REST by hand, raw ASGI"]
+    assert ("mercurius + graphql-jit" in names) == (left_out == [])
+    assert [(row.failed, row.complaint) for row in rows] == [(0, "")] * len(rows)
+    assert all(row.ours for row in rows[2 : len(rows) - 4])
+    assert [row.selections is not None for row in rows] == ["slots" in name for name in names]
+    console = Console(file=StringIO(), width=160)
+    console.print(wire_table(rows))
+    assert all(name in console.file.getvalue() for name in names)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell what a process holds")
+def test_the_soak_tells_what_the_server_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.benchmarks.soak.STEP_SECONDS", 0.1)
+    lines = []
+    sizes = soak(tmp_path, 1, lines.append)
+    assert len(sizes) == len(lines) == 2
+    assert min(sizes) > 10
