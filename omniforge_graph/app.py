@@ -19,10 +19,12 @@ from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.schema import WEIGHTS, schema
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits
 from omniforge_graph.persistence import open_database
+from omniforge_graph.persistence.state import state_file
 from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.services.spool import Spool
 from omniforge_graph.telemetry import Telemetry
 
 GRAPHQL_PATH = "/graphql"
@@ -55,10 +57,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             try:
                 yield State(services=services)
             finally:
+                # First, while all that it needs still works: what it cannot write must reach the disk in time.
+                await services.tracker.close()
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await services.tracker.close()
 
     starlette = Starlette(
         lifespan=lifespan,
@@ -116,6 +119,7 @@ def build_services(
         registry,
         refresh_interval=settings.refresh_interval,
         flush_interval=settings.flush_interval,
+        spool=Spool(state_file(settings.state_dir, settings.database_url, "exposures")),
         telemetry=telemetry,
     )
 

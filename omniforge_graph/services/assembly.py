@@ -45,6 +45,7 @@ def assemble(
     refresh_interval: float = 1.0,
     flush_interval: float = 0.2,
     clock: Clock = utc_now,
+    spool: Spool | None = None,
     telemetry: Telemetry | None = None,
 ) -> Services:
     """Wire the services; nothing runs and nothing is read until it is used."""
@@ -69,7 +70,9 @@ def assemble(
         ),
         selector=selector,
         recorder=EventRecorder(repository, registry=registry, allocator=allocator, clock=clock),
-        tracker=ExposureTracker(repository, registry, interval=flush_interval, clock=clock),
+        tracker=ExposureTracker(
+            repository, registry, interval=flush_interval, clock=clock, spool=spool, telemetry=telemetry
+        ),
         analyses=analyses,
         broker=broker,
         telemetry=telemetry,
