@@ -1,11 +1,14 @@
 """Values that never change, and the JSON that they were rendered to."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 from weakref import WeakSet
 
 import msgspec
 
-ENTRY_BYTES = 256
+encode: Final = msgspec.json.Encoder().encode
+
+ENTRY_BYTES: Final = 256
 """What an entry costs besides its text: the dictionary's slot, the pair and the `Raw` around the text."""
 
 
@@ -37,14 +40,25 @@ class Renderings:
         """How many bytes were rendered since everything was last forgotten."""
         return self._bytes
 
-    def shelf(self) -> Shelf:
-        """Return a new, empty shelf. It belongs to whoever asked and goes with them."""
+    def keeping(self, render: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any] | msgspec.Raw]:
+        """Return a function that does what `render` does, once for each stable value, and keeps the JSON of it.
+
+        What it keeps goes with the function, or when there is no more room.
+        """
         shelf = Shelf()
         self._shelves.add(shelf)
-        return shelf
+        get = shelf.get
 
-    def keep(self, shelf: Shelf, value: Any, text: bytes) -> msgspec.Raw:
-        """Keep the JSON of a value and return it; a text larger than all the room there is, is not kept."""
+        def rendered(value: Any) -> dict[str, Any] | msgspec.Raw:
+            kept = get(id(value))
+            if kept is not None:
+                return kept[1]
+            data = render(value)
+            return self._keep(shelf, value, encode(data)) if isinstance(value, Stable) else data
+
+        return rendered
+
+    def _keep(self, shelf: Shelf, value: Stable, text: bytes) -> msgspec.Raw:
         raw, cost = msgspec.Raw(text), len(text) + ENTRY_BYTES
         if self._bytes + cost > self._max_bytes:
             self.forget()

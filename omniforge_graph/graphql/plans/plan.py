@@ -1,0 +1,92 @@
+"""The plan of a query: what runs it with a context and variables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
+
+from omniforge_graph.graphql.plans.collecting import read_operation
+from omniforge_graph.graphql.plans.conditions import find_conditions, fragments_of
+from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
+from omniforge_graph.graphql.plans.stable import Renderings
+from omniforge_graph.graphql.plans.variables import VariableReader
+from omniforge_graph.graphql.plans.writing import Main, write
+
+MOST_VARIANTS: Final = 32
+"""For so many combinations of the values of its conditions is an operation compiled; for others graphql-core is."""
+
+Compile = Callable[[Mapping[str, bool]], Main]
+
+
+class Plan:
+    """The plan of one query: it answers only with complete data, without any error."""
+
+    __slots__ = ("_compile", "_conditions", "_main", "_reader", "_variants")
+
+    def __init__(self, reader: VariableReader, conditions: Sequence[str], compile_for: Compile) -> None:
+        self._reader = reader
+        self._conditions = conditions
+        self._compile = compile_for
+        self._main = None if conditions else compile_for({})
+        self._variants: dict[tuple[Any, ...], Main | None] = {}
+
+    async def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> dict[str, Any]:
+        """Return the data of the response, as graphql-core would give it; `msgspec.Raw` for what was rendered before.
+
+        It does not suspend unless a resolver does. Raises `StepAside` for whatever is not a complete answer: for
+        variables that do not fit, resolvers that raise, nulls where none may be.
+
+        Args:
+            context: what resolvers get as their info's context.
+            variables: the JSON of the request's variables; None if there are none.
+        """
+        try:
+            values = self._reader.read(variables)
+            main = self._main or self._choose(values)
+            return await main(context, values)
+        except StepAside:
+            raise
+        except Exception as error:
+            raise StepAside(str(error)) from error
+
+    def _choose(self, values: Mapping[str, Any]) -> Main:
+        """Return the function for these values of the conditions."""
+        key = tuple(values[name] for name in self._conditions)
+        if key not in self._variants:
+            self._variants[key] = self._variant(key)
+        main = self._variants[key]
+        if main is None:
+            raise StepAside("These fields have no plan.")
+        return main
+
+    def _variant(self, key: tuple[Any, ...]) -> Main | None:
+        if len(self._variants) >= MOST_VARIANTS or not all(type(each) is bool for each in key):
+            raise StepAside("A condition is null, or there are too many combinations of them.")
+        try:
+            return self._compile(dict(zip(self._conditions, key, strict=True)))
+        except (Unplannable, RecursionError):
+            return None
+
+
+def compile_plan(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, renderings: Renderings
+) -> Plan | None:
+    """Return the plan of a valid query of a Strawberry schema; None if it uses something that plans do not know.
+
+    What a plan with conditions (`@skip` or `@include` with variables) compiles to is known when they are; then the
+    plan may step aside each time.
+    """
+    if operation.operation is not OperationType.QUERY:
+        return None
+    reader = VariableReader.of(schema, operation)
+    if reader is None:
+        return None
+
+    def compile_for(conditions: Mapping[str, bool]) -> Main:
+        return write(schema, read_operation(schema, document, operation, conditions), renderings)
+
+    try:
+        return Plan(reader, find_conditions(operation, fragments_of(document)), compile_for)
+    except (Unplannable, RecursionError):
+        return None
