@@ -229,7 +229,7 @@ async def test_experiments_that_end_while_processes_record_keep_no_outcome_after
         recording = asyncio.create_task(in_processes(database_url, [("outcomes", name) for name in ("one", "two")]))
         ended = []
         for place, each in enumerate(experiments, 1):
-            while await recorded(database_url) < place * 2 * 2 * 1200 // 9:  # noqa: ASYNC110 - by other processes
+            while await recorded(database_url) < place * 200:  # noqa: ASYNC110 - by other processes
                 await asyncio.sleep(0.01)
             ended.append(each.complete(EPOCH, {}))
             await repository.save(ChangeSet(Subject.EXPERIMENT_COMPLETED, make.signature, experiment=ended[-1]))
