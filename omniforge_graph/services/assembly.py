@@ -16,6 +16,7 @@ from omniforge_graph.services.prompts import PromptManager
 from omniforge_graph.services.recorder import EventRecorder
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
+from omniforge_graph.services.spool import Spool
 from omniforge_graph.services.tracker import ExposureTracker
 from omniforge_graph.telemetry import Telemetry
 
