@@ -1,10 +1,10 @@
-"""How values of the schema's input types are read from JSON: msgspec decodes, generated Python builds the instances."""
+"""How values of the schema's input types are read from JSON: msgspec decodes, generated Python makes the instances."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from itertools import count
 from types import GenericAlias
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -20,13 +20,12 @@ from graphql import (
 )
 from graphql.utilities.coerce_input_value import coerce_default_value
 from strawberry import Schema
-from strawberry.relay import GlobalID
 from strawberry.types.arguments import convert_argument
-from strawberry.types.base import StrawberryContainer, StrawberryList, StrawberryMaybe, StrawberryObjectDefinition
+from strawberry.types.base import StrawberryList
 from strawberry.types.field import StrawberryField
-from strawberry.types.lazy_type import LazyType
 
 from omniforge_graph.graphql.plans.errors import Unplannable
+from omniforge_graph.graphql.plans.input_objects import either, make_instance, ordinary_definition, struct
 from omniforge_graph.graphql.plans.leaves import DEFINITION, Reading, Source, as_it_is, read_leaf
 
 
@@ -40,14 +39,14 @@ class InputTypes:
         self._config = owner.config
         self._named: dict[Any, Reading | None] = {}
         self._numbers = count()
-        self._names: dict[str, Any] = {"UNSET": msgspec.UNSET}
+        self._names: dict[str, Any] = {"UNSET": msgspec.UNSET, "new": object.__new__}
 
     @classmethod
-    def of(cls, schema: GraphQLSchema) -> "InputTypes | None":
-        """Return those of a schema; None if Strawberry did not make it."""
+    def of(cls, schema: GraphQLSchema) -> "InputTypes":
+        """Return those of a schema; raises `Unplannable` if Strawberry did not make it."""
         owner = schema.extensions.get(DEFINITION)
         if not isinstance(owner, Schema):
-            return None
+            raise Unplannable("The schema is not Strawberry's.")
         if schema not in cls._of_schemas:
             cls._of_schemas[schema] = cls(owner)
         return cls._of_schemas[schema]
@@ -62,16 +61,16 @@ class InputTypes:
         return Reading(either(decoded, None), lambda name: f"(None if {name} is None else {convert(name)})")
 
     def default(self, value: Any, type_: GraphQLInputType) -> Callable[[], Any]:
-        """Return what makes the resolvers' value of a default that graphql-core has coerced, a new one for each use."""
+        """Return what makes a default that graphql-core has coerced into what resolvers get, anew for each use."""
         if value is None or is_leaf_type(_nullable(type_)):
             return lambda: value
         strawberry_type = _strawberry_type(type_)
         return lambda: convert_argument(value, strawberry_type, self._scalars, self._config)
 
-    def compile(self, lines: list[str], **names: Any) -> Callable[[Any], Any]:
+    def compile(self, lines: Sequence[Source], **names: Any) -> Callable[[Any], Any]:
         """Return the function of `decoded` that has these lines, which may refer to `names`."""
         scope = {**self._names, **names}
-        exec("\n    ".join(["def read(decoded):", *lines]), scope)  # noqa: S102 - made of names and numbers only
+        exec("\n    ".join(["def read(decoded):", *lines]), scope)  # noqa: S102 - of names and numbers only
         function: Callable[[Any], Any] = scope["read"]
         return function
 
@@ -89,38 +88,35 @@ class InputTypes:
             return Reading(items, lambda name: f"[{item.convert(each)} for {each} in {name}]")
         if type_ not in self._named:
             self._named[type_] = None  # met again before it is made, it contains itself
-            make = self._object if isinstance(type_, GraphQLInputObjectType) else self._leaf
-            self._named[type_] = make(type_)
+            is_object = isinstance(type_, GraphQLInputObjectType)
+            self._named[type_] = self._object(type_) if is_object else read_leaf(type_, self._define)
         found = self._named[type_]
         if found is None:
             raise Unplannable(f"The input type {type_.name} contains itself, or cannot be read.")
         return found
 
-    def _leaf(self, type_: Any) -> Reading:
-        return read_leaf(type_, self._define)
-
     def _object(self, type_: GraphQLInputObjectType) -> Reading:
-        definition = _ordinary_definition(type_)
+        definition = ordinary_definition(type_)
         members: list[Any] = []
-        lines, arguments = [], []
-        names = {}
+        names, lines, values = {}, [], {}
         for number, field in enumerate(definition.fields):
             name, attribute = self._config.name_converter.from_field(field), f"a{number}"
-            member = type_.fields.get(name)
-            if member is None or member.out_name or not is_plain(field.resolve_type(type_definition=definition)):
-                raise Unplannable(f"The input field {type_.name}.{name} is converted in a way of its own.")
-            names[attribute] = name
-            reading = self.reading(member.type)
-            value = reading.convert(attribute)
+            member = type_.fields[name]
+            decoded, convert = self.reading(member.type)
             absent = self._absent(member, field)
             if absent is None:
-                members.append((attribute, reading.type))
+                members.append((attribute, decoded))
+                value = convert(attribute)
+            elif absent == "None":
+                members.append((attribute, decoded, None))
+                value = convert(attribute)
             else:
-                members.append((attribute, either(reading.type, msgspec.UnsetType), msgspec.UNSET))
-                value = f"({absent} if {attribute} is UNSET else {value})"
+                members.append((attribute, either(decoded, msgspec.UnsetType), msgspec.UNSET))
+                value = f"({absent} if {attribute} is UNSET else {convert(attribute)})"
+            names[attribute] = name
             lines.append(f"{attribute} = decoded.{attribute}")
-            arguments.append(f"{field.python_name}={value}")
-        lines.append(f"return {self._define(type_.name, definition.origin)}({', '.join(arguments)})")
+            values[field.python_name] = value
+        lines += make_instance(self._define(type_.name, definition.origin), definition.origin, values)
         make = self._define(f"make_{type_.name}", self.compile(lines))
         return Reading(struct(type_.name, members, names), lambda name: f"{make}({name})")
 
@@ -136,42 +132,6 @@ class InputTypes:
         if callable(field.default_factory):
             return f"{self._define('default', field.default_factory)}()"
         return "None" if field.default is MISSING else self._define("default", field.default)
-
-
-def struct(name: str, members: list[Any], names: dict[str, str]) -> type[msgspec.Struct]:
-    """Return a structure that decodes from JSON objects of these members, and refuses any other member."""
-    return msgspec.defstruct(name, members, rename=names, forbid_unknown_fields=True, kw_only=True, gc=False)
-
-
-def either(one: Any, other: Any) -> Any:
-    """Return the type of what is one or the other; not every type knows `|`."""
-    return Union[one, other]  # noqa: UP007
-
-
-def is_plain(type_: Any) -> bool:
-    """Return whether Strawberry gives a value of the type to resolvers as its input type alone tells."""
-    if isinstance(type_, StrawberryMaybe):
-        return False
-    if isinstance(type_, LazyType):
-        return is_plain(type_.resolve_type())
-    if isinstance(type_, StrawberryContainer):
-        return is_plain(type_.of_type)
-    return type_ is not GlobalID
-
-
-def _ordinary_definition(type_: GraphQLInputObjectType) -> StrawberryObjectDefinition:
-    """Return the definition of an input class that Strawberry builds by its fields; raises `Unplannable`."""
-    definition = type_.extensions.get(DEFINITION)
-    if (
-        not isinstance(definition, StrawberryObjectDefinition)
-        or definition.from_input is not None
-        or definition.concrete_of is not None
-        or type_.is_one_of
-        or type_.out_type is not GraphQLInputObjectType.out_type
-        or len(definition.fields) != len(type_.fields)
-    ):
-        raise Unplannable(f"The input type {type_.name} is not built from its fields alone.")
-    return definition
 
 
 def _nullable(type_: GraphQLInputType) -> Any:

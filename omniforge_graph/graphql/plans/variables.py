@@ -9,7 +9,8 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
-from omniforge_graph.graphql.plans.input_types import InputTypes, either, struct
+from omniforge_graph.graphql.plans.input_objects import either, struct
+from omniforge_graph.graphql.plans.input_types import InputTypes
 
 
 class VariableReader:
@@ -29,11 +30,8 @@ class VariableReader:
     @classmethod
     def of(cls, schema: GraphQLSchema, operation: OperationDefinitionNode) -> "VariableReader | None":
         """Return the reader of a valid operation; None if one of its variables has a type that cannot be read."""
-        types = InputTypes.of(schema)
-        if types is None:
-            return None
         try:
-            return cls(*_compile(types, schema, operation))
+            return cls(*_compile(InputTypes.of(schema), schema, operation))
         except (Unplannable, TypeError):  # a default that does not fit is a TypeError
             return None
 
