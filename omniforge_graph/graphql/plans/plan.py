@@ -1,6 +1,6 @@
 """The plan of a query: what runs it with a context and variables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -31,28 +31,22 @@ class Plan:
         self._main = None if conditions else compile_for({})
         self._variants: dict[tuple[Any, ...], Main | None] = {}
 
-    async def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> dict[str, Any]:
+    def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return the data of the response, as graphql-core would give it; `msgspec.Raw` for what was rendered before.
 
-        It does not suspend unless a resolver does. Raises `StepAside` for whatever is not a complete answer: for
-        variables that do not fit, resolvers that raise, nulls where none may be.
+        It does not suspend unless a resolver does. Raises `StepAside`, before or while it is awaited, for whatever is
+        not a complete answer: for variables that do not fit, resolvers that raise, nulls where none may be.
 
         Args:
             context: what resolvers get as their info's context.
             variables: the JSON of the request's variables; None if there are none.
         """
-        try:
-            values = self._reader.read(variables)
-            main = self._main or self._choose(values)
-            return await main(context, values)
-        except StepAside:
-            raise
-        except Exception as error:
-            raise StepAside(str(error)) from error
+        values = self._reader.read(variables)
+        return (self._main or self._choose(values))(context, values)
 
     def _choose(self, values: Mapping[str, Any]) -> Main:
         """Return the function for these values of the conditions."""
-        key = tuple(values[name] for name in self._conditions)
+        key = tuple(values.get(name) for name in self._conditions)
         if key not in self._variants:
             self._variants[key] = self._variant(key)
         main = self._variants[key]

@@ -98,3 +98,8 @@ class Field:
     def waits(self) -> bool:
         """Whether its value comes later than its object."""
         return isinstance(self.access, Call) and (self.access.waits or self.access.batch is not None)
+
+    @property
+    def batched(self) -> bool:
+        """Whether one call gives its values for all objects."""
+        return isinstance(self.access, Call) and self.access.batch is not None

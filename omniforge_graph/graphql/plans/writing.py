@@ -1,6 +1,6 @@
 """Writes the tree of an operation as Python: a function for each selection set, and one that runs them all."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from itertools import count
@@ -19,7 +19,7 @@ from omniforge_graph.graphql.plans.stable import Renderings
 from omniforge_graph.graphql.plans.values import sequence
 from omniforge_graph.graphql.plans.waves import PlanInfo, WaitingField, settle
 
-Main: TypeAlias = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+Main: TypeAlias = Callable[[Any, Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
 """Runs an operation with a context and the values of its variables."""
 
 
@@ -36,32 +36,53 @@ class _Writer:
         self._renderings = renderings
         self._numbers = count()
         self._lines: list[str] = []
-        self._names: dict[str, Any] = {"StepAside": StepAside, "copy": deepcopy, "sequence": sequence}
+        self._names: dict[str, Any] = {
+            "PlanInfo": PlanInfo,
+            "StepAside": StepAside,
+            "WaitingField": WaitingField,
+            "copy": deepcopy,
+            "sequence": sequence,
+            "settle": settle,
+        }
         self._waves: list[list[str]] = []
         self._slots = 0
         self._never_null: dict[str, None] = {}
 
     def main(self, root: Object) -> Main:
         """Write everything below the root and return the function that runs it."""
-        first = self._object(root, 0, keep=False)
-        waves = [f"({', '.join(fields)},)" for fields in self._waves]
-        self._lines += [f"wave{number} = {fields}" for number, fields in enumerate(waves)]
+        body: list[str] = ["v = None"]
+        data, waiting = self._entries(root, body, 0, keep=True)
+        body.append(f"data = {data}")
+        if len(waiting) == 1 and not waiting[0][1].batched:
+            body += self._alone(*waiting[0])
+        else:
+            body += [f"w[{self._waiting(key, field, 0)}].append((v, data))" for key, field in waiting]
+        for wave in filter(None, self._waves):
+            name = self._name("wave")
+            self._lines.append(f"{name} = ({', '.join(wave)},)")
+            body.append(f"await settle({name}, w)")
+        checks = [f"if values.get({name!r}, True) is None: raise StepAside" for name in self._never_null]
         self._lines += [
             "async def main(context, values):",
-            *(
-                f" if values.get({name!r}, True) is None: raise StepAside('A variable is null.')"
-                for name in self._never_null
-            ),
-            f" w = [PlanInfo(context), values{', []' * self._slots}]",
-            f" data = {first}(None{'' if root.pure else ', w'})",
-            *(f" await settle(wave{number}, w)" for number in range(len(waves))),
-            " return data",
+            " try:",
+            *(f"  {line}" for line in checks),
+            f"  w = [PlanInfo(context), values{', []' * self._slots}]",
+            *(f"  {line}" for line in body),
+            "  return data",
+            " except StepAside: raise",
+            " except Exception as error: raise StepAside(str(error)) from error",
         ]
-        self._names |= {"PlanInfo": PlanInfo, "settle": settle, "WaitingField": WaitingField}
         code = compile("\n".join(self._lines), "<operation plan>", "exec")
         exec(code, self._names)  # noqa: S102 - what is not ours in it is an identifier, or quoted
         main: Main = self._names["main"]
         return main
+
+    def _alone(self, key: str, field: Field) -> list[str]:
+        """Write a root field that waits alone: it is awaited where it stands."""
+        assert isinstance(field.access, Call)
+        body = [f"v = await {self._call(field.access)}"]
+        value = self._value(field.shape, "v", body, 1, keep=True)
+        return [*body, f"data[{key!r}] = {value}"]
 
     def _bind(self, prefix: str, constant: Any) -> str:
         name = self._name(prefix)
@@ -77,21 +98,29 @@ class _Writer:
             name, render = self._name("kept"), self._object(each, wave, keep=False)
             self._lines.append(f"{name} = {self._bind('keeping', self._renderings.keeping)}({render})")
             return name
+        return self._fields(each, [self._check(each)], wave, keep=keep)
+
+    def _fields(self, each: Object, body: list[str], wave: int, *, keep: bool) -> str:
+        """Write the function that begins with `body` and returns an object's data; return its name."""
         name = self._name(each.type.name)
-        body, entries, waiting = [self._check(each)], [], []
-        for key, field in each.fields.items():
-            value = "None"
-            if field.waits:
-                waiting.append(self._waiting(key, field, wave))
-            else:
-                value = self._field(each, field, body, wave, keep=keep)
-            entries.append(f"{key!r}: {value}")
-        data = f"{{{', '.join(entries)}}}"
+        data, waiting = self._entries(each, body, wave, keep=keep)
         if waiting:
-            body += [f"data = {data}", *(f"w[{slot}].append((v, data))" for slot in waiting)]
+            body.append(f"data = {data}")
+            body += [f"w[{self._waiting(key, field, wave)}].append((v, data))" for key, field in waiting]
             data = "data"
         self._function(name, "v" if each.pure else "v, w", [*body, f"return {data}"])
         return name
+
+    def _entries(
+        self, each: Object, body: list[str], wave: int, *, keep: bool
+    ) -> tuple[str, Sequence[tuple[str, Field]]]:
+        """Return the expression of an object's data, and the fields that it lacks as they wait."""
+        entries = {
+            key: "None" if field.waits else self._field(each, field, body, wave, keep=keep)
+            for key, field in each.fields.items()
+        }
+        data = ", ".join(f"{key!r}: {value}" for key, value in entries.items())
+        return f"{{{data}}}", [(key, field) for key, field in each.fields.items() if field.waits]
 
     def _function(self, name: str, parameters: str, body: Sequence[str]) -> None:
         self._lines += [f"def {name}({parameters}):", *(f" {line}" for line in body)]
@@ -117,14 +146,13 @@ class _Writer:
         slot = self._slots + 2
         self._slots += 1
         call, complete = self._name("call"), self._name("complete")
-        batched = field.access.batch is not None
-        text = self._batch(field.access) if batched else self._call(field.access)
+        text = self._batch(field.access) if field.batched else self._call(field.access)
         self._function(call, "v, w", [f"return {text}"])
         body: list[str] = []
         value = self._value(field.shape, "v", body, wave + 1, keep=True)
         self._function(complete, "v, w", [*body, f"return {value}"])
         self._waves += [[] for _ in range(wave + 1 - len(self._waves))]
-        self._waves[wave].append(f"WaitingField({key!r}, {slot}, {call}, {batched}, {complete})")
+        self._waves[wave].append(f"WaitingField({key!r}, {slot}, {call}, {field.batched}, {complete})")
         return slot
 
     def _value(self, shape: Shape, source: str, body: list[str], wave: int, *, keep: bool) -> str:
