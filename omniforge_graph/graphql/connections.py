@@ -39,16 +39,16 @@ class Edge(Stable, Generic[N]):
     node: N = strawberry.field(description="The item.")
 
 
-Count: TypeAlias = Callable[[Collection[str]], Awaitable[Mapping[str, int]]]
+Count: TypeAlias = Callable[[Collection[str], Info], Awaitable[Mapping[str, int]]]
 """Returns the lengths of several lists by their owners' ids."""
 
 
-async def _totals(connections: Sequence["Connection[Any]"], info: Info) -> list[int]:  # noqa: ARG001 - every batch has it
+async def _totals(connections: Sequence["Connection[Any]"], info: Info) -> list[int]:
     """Count the lists, those that are counted alike together."""
     owners: dict[Count, set[str]] = defaultdict(set)
     for connection in connections:
         owners[connection.count].add(connection.owner)
-    totals = {count: await count(ids) for count, ids in owners.items()}
+    totals = {count: await count(ids, info) for count, ids in owners.items()}
     return [totals[connection.count][connection.owner] for connection in connections]
 
 
@@ -122,7 +122,7 @@ def connect(page: Page[T], to_edge: Callable[[T], Edge[N]], count: Count, owner:
 def connect_all(page: Page[T], to_edge: Callable[[T], Edge[N]], count: Callable[[], Awaitable[int]]) -> Connection[N]:
     """Return the connection of a page of a list that nobody owns."""
 
-    async def counted(owners: Collection[str]) -> Mapping[str, int]:
+    async def counted(owners: Collection[str], _info: Info) -> Mapping[str, int]:
         return dict.fromkeys(owners, await count())
 
     return connect(page, to_edge, counted, "")

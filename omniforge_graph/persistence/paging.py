@@ -9,6 +9,8 @@ from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text, is_storable
 
 def storable(values: Collection[str]) -> list[str]:
     """Return the values without those that no database can hold: PostgreSQL would refuse the question itself."""
+    if is_storable("".join(values)):  # found out for all at once
+        return list(values)
     return [value for value in values if is_storable(value)]
 
 

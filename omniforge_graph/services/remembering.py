@@ -1,6 +1,6 @@
 """A bounded memory of values that never change."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -21,13 +21,11 @@ class Remembered(Generic[K, V]):
         self._values: dict[K, V] = {}
         self._room = room
         self._taken = 0
+        self.get: Callable[[K], V | None] = self._values.get
+        """Returns the value of a key, None if it is not remembered."""
 
     def __len__(self) -> int:
         return len(self._values)
-
-    def get(self, key: K) -> V | None:
-        """Return the value of the key, None if it is not remembered."""
-        return self._values.get(key)
 
     def keep(self, key: K, value: V, characters: int = 0) -> V:
         """Remember the value, whose long texts have so many characters, and return it; what has no room is not kept."""

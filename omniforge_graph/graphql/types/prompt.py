@@ -1,6 +1,6 @@
 """Prompts and their versions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +9,7 @@ from strawberry import ID
 from strawberry.scalars import JSON
 
 from omniforge_graph.domain import prompt as domain
+from omniforge_graph.domain.page import Page
 from omniforge_graph.graphql.connections import (
     After,
     Before,
@@ -38,10 +39,14 @@ async def _prompts(versions: Sequence["PromptVersion"], info: Info) -> list["Pro
 
 async def _versions(prompts: Sequence["Prompt"], info: Info, **arguments: Any) -> list[Connection["PromptVersion"]]:
     """Read the same page of the versions of each prompt."""
-    repository = info.context.services.repository
     ids = [prompt.id for prompt in prompts]
-    pages = await repository.list_versions(ids, read_page(**arguments, numeric=True))
-    return [connect(pages[each], PromptVersion.edge, repository.count_versions, each) for each in ids]
+    pages = await info.context.services.repository.list_versions(ids, read_page(**arguments, numeric=True))
+    return [PromptVersion.connection(pages[prompt_id], prompt_id) for prompt_id in ids]
+
+
+async def _count_versions(prompt_ids: Collection[str], info: Info) -> Mapping[str, int]:
+    """Count the versions of prompts."""
+    return await info.context.services.repository.count_versions(prompt_ids)
 
 
 async def _running_experiments(prompts: Sequence["Prompt"], info: Info) -> list["Experiment | None"]:
@@ -73,6 +78,12 @@ class PromptVersion(Stable):
     async def prompt(self, info: Info) -> "Prompt":
         """Read the prompt, unless the version came with it."""
         return await one(_prompts, self, info)
+
+    @classmethod
+    @once
+    def connection(cls, page: Page[domain.PromptVersion], prompt_id: str) -> Connection["PromptVersion"]:
+        """Build the connection of a page of a prompt's versions."""
+        return connect(page, cls.edge, _count_versions, prompt_id)
 
     @classmethod
     @once
