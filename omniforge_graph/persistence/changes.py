@@ -1,6 +1,6 @@
 """Changes of the lifecycle: saved with what they depend on, and told to those who follow."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from omniforge_graph.domain.change import Change, ChangeSet
 from omniforge_graph.domain.experiment import PromptExperiment
@@ -66,6 +66,10 @@ class ChangeStore(Store):
         sql = "SELECT * FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?"
         async with self._database.reading() as session:
             return [to_change(row) for row in await session.rows(sql, sequence, limit)]
+
+    async def listen(self, notify: Callable[[], None]) -> None:
+        """Call `notify` soon after a change is committed by any process; on SQLite return at once."""
+        await self._database.listen(notify)
 
     async def histories(self, experiment_ids: Collection[str]) -> dict[str, list[Change]]:
         """Return all changes of each experiment, oldest first."""

@@ -1,12 +1,13 @@
 """A database: sessions and transactions on whichever engine the URL names, and one meaning for every failure."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from omniforge_graph.errors import UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress, parse_address
+from omniforge_graph.persistence.listening import CHANNEL, listen
 from omniforge_graph.persistence.postgres import PostgresEngine
 from omniforge_graph.persistence.session import Limits, Session
 from omniforge_graph.persistence.sqlite import SqliteEngine
@@ -42,6 +43,16 @@ class Database:
     async def close(self) -> None:
         """Close what is open."""
         await self._engine.close()
+
+    @property
+    def announcing(self) -> str:
+        """What to add to the columns of a statement so that the commit of its transaction is told to `listen`."""
+        return "" if isinstance(self._address, SqliteAddress) else f", pg_notify('{CHANNEL}', '')"
+
+    async def listen(self, notify: Callable[[], None]) -> None:
+        """Call `notify` for each commit that was announced, until cancelled; return at once if it cannot be told."""
+        if not isinstance(self._address, SqliteAddress):
+            await listen(self._address, self._limits, notify)
 
     @asynccontextmanager
     async def in_line(self) -> AsyncIterator[None]:

@@ -34,6 +34,7 @@ class Store(PromptRepository):
         without gaps.
         """
         async with self._database.in_line(), self._database.transaction() as session:
-            rows = await session.rows("UPDATE ticket SET value = value + 1 WHERE id = 1 RETURNING value")
+            drawing = "UPDATE ticket SET value = value + 1 WHERE id = 1 RETURNING value"
+            rows = await session.rows(drawing + self._database.announcing)
             yield session
             await session.insert("change", change_row(rows[0]["value"], subject, signature, experiment, prompt))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from omniforge_graph.domain.change import Change
@@ -14,7 +15,13 @@ from omniforge_graph.services.repository import PromptRepository
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1000
+BATCH = 100
+"""Changes taken in at once: each holds an experiment to decode, and the event loop has other work."""
+POLLING = 0.8
+"""The part of the interval after which to look again; the rest of it is for finding and taking in what changed."""
+MISSES_PER_SECOND = 50
+PATIENCE = 0.5
+"""Seconds that somebody who misses something waits for the database."""
 
 
 class Listener(Protocol):
@@ -31,19 +38,24 @@ class ChangeFeed:
     """Pulls changes from the repository and hands them to its listeners.
 
     Our own commits take the same road as those of other processes, so there is one order. `pull` runs at once after
-    a commit here, and every `interval` seconds for the others: by `run` in a server, or by `freshen` without one.
+    a commit here. For the others it runs when the repository says that something was committed, and every `interval`
+    seconds in any case: by `run` in a server, or by `freshen` without one.
     """
 
     def __init__(self, repository: PromptRepository, interval: float = 1.0) -> None:
         self.interval = interval
+        self.sequence: int | None = None
+        """The newest change that the listeners know; None before they have loaded."""
         self._repository = repository
         self._listeners: list[Listener] = []
-        self._sequence: int | None = None
         self._lock = asyncio.Lock()
         self._began = float("-inf")
         self._pulled_at = float("-inf")
         self._problem: Exception | None = None
+        self._failing = False
         self._followed = False
+        self._ready = False
+        self._pulling: set[asyncio.Task[None]] = set()
 
     @property
     def age(self) -> float:
@@ -52,8 +64,12 @@ class ChangeFeed:
 
     def follow(self, listener: Listener) -> None:
         """Add a listener; only before the first pull."""
-        assert self._sequence is None
+        assert self.sequence is None
         self._listeners.append(listener)
+
+    def stand_in(self) -> None:
+        """Have readers make do with what the listeners hold already, until the repository can be read."""
+        self._ready = True
 
     async def pull(self) -> None:
         """Bring the listeners up to date. Raises `UnavailableError` if the database is away."""
@@ -68,54 +84,95 @@ class ChangeFeed:
             try:
                 await self._pull()
             except Exception as problem:
-                self._problem = problem
+                self._problem, self._failing = problem, True
                 raise
-            self._pulled_at = self._began
+            self._pulled_at, self._failing = self._began, False
 
     async def _pull(self) -> None:
-        if self._sequence is None:
+        if self.sequence is None:
             # The head first: what is committed while the listeners load will come again, harmlessly.
             head = await self._repository.head()
             for listener in self._listeners:
                 await listener.load()
-            self._sequence = head
-        while changes := await self._repository.changes_since(self._sequence, BATCH):
+            self.sequence, self._ready = head, True
+        while changes := await self._repository.changes_since(self.sequence, BATCH):
             for listener in self._listeners:
                 await listener.apply(changes)
-            self._sequence = changes[-1].sequence
+            self.sequence = changes[-1].sequence
 
     async def pull_quietly(self) -> None:
         """Bring the listeners up to date if possible; after a commit, whose success stands anyway.
 
-        Whatever goes wrong is logged, shows in `age`, and is tried again by the next refresh: nothing stops the feed.
+        Whatever goes wrong is logged once, shows in `age`, and is tried again by the next refresh: nothing stops the
+        feed.
         """
+        failed_before = self._failing
         try:
             await self.pull()
         except UnavailableError as problem:
-            logger.warning("Changes could not be read; the next refresh will: %s", problem)
+            if not failed_before:
+                logger.warning("Changes cannot be read; every refresh tries again: %s", problem)
         except Exception:
-            logger.exception("Changes could not be taken in; the next refresh tries again")
+            if not failed_before:
+                logger.exception("Changes cannot be taken in; every refresh tries again")
+        else:
+            if failed_before:
+                logger.info("Changes are read again")
 
     def is_fresh(self) -> bool:
         """Whether `freshen` would return at once."""
-        return self._sequence is not None and (self._followed or self.age <= self.interval)
+        return self._ready and (self._followed or time.monotonic() - self._began <= self.interval)
 
     async def freshen(self) -> None:
-        """Make sure the listeners have loaded, and are no older than the interval if nobody runs `run`."""
-        if self._sequence is None:
+        """Make sure the listeners have loaded, and are no older than the interval if nobody runs `run`.
+
+        Without a server a database that is away is asked once per interval, not by everyone.
+        """
+        if not self._ready:
             await self.pull()
         elif not self.is_fresh():
-            await self.pull_quietly()
+            await self._pull_shortly()
+
+    async def seek(self) -> None:
+        """Pull for somebody who misses something that may have been committed elsewhere a moment ago.
+
+        Those who miss what does not exist must not wear out the database, nor wait for one that is away: they ask
+        `MISSES_PER_SECOND` times together, wait `PATIENCE` at most, and not at all while the refresh fails.
+        """
+        if not self._failing:
+            await asyncio.sleep(self._began + 1 / MISSES_PER_SECOND - time.monotonic())
+            await self._pull_shortly()
+
+    async def _pull_shortly(self) -> None:
+        """Pull quietly, but wait no longer than `PATIENCE` for it, nor at all behind a pull that takes longer."""
+        if self._lock.locked() and time.monotonic() - self._began > PATIENCE:
+            return
+        pulling = asyncio.create_task(self.pull_quietly())
+        self._pulling.add(pulling)
+        pulling.add_done_callback(self._pulling.discard)
+        await asyncio.wait({pulling}, timeout=PATIENCE)
 
     async def run(self) -> None:
-        """Pull every interval until cancelled; an outage is waited out."""
+        """Pull at every notification and every interval until cancelled; an outage is waited out."""
+        told = asyncio.Event()
+        listening = asyncio.create_task(self._listen(told))
         self._followed = True
         try:
             while True:
+                told.clear()
                 await self.pull_quietly()
-                await asyncio.sleep(self.interval)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLLING * self.interval):
+                        await told.wait()
         finally:
             self._followed = False
+            listening.cancel()
+
+    async def _listen(self, told: asyncio.Event) -> None:
+        try:
+            await self._repository.listen(told.set)
+        except Exception:
+            logger.exception("Nobody tells of changes any more; they are found by looking")
 
 
 class Announcer:

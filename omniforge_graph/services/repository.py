@@ -1,7 +1,7 @@
 """The port: what the services ask of a store. Values in, values out; no transaction leaks through it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from omniforge_graph.domain.change import Change, ChangeSet, Signature
@@ -116,6 +116,12 @@ class PromptRepository(ABC):
     @abstractmethod
     async def changes_since(self, sequence: int, limit: int = 1000) -> list[Change]:
         """Return the changes after `sequence`, oldest first."""
+
+    async def listen(self, notify: Callable[[], None]) -> None:  # noqa: B027 - most stores cannot tell
+        """Call `notify` soon after a change is committed by any process, until cancelled.
+
+        A help, no promise: a call may be missed or come in vain. A store that cannot tell returns at once, as here.
+        """
 
     @abstractmethod
     async def histories(self, experiment_ids: Collection[str]) -> dict[str, list[Change]]:

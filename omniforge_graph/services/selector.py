@@ -85,7 +85,7 @@ class Selector:
         entries = []
         for slot in slots:
             key = slot.prompt_key
-            if not isinstance(slot.slot, str) or slot.slot not in known:
+            if not isinstance(slot.slot, str) or slot.slot not in known:  # type: ignore[redundant-expr]
                 return None
             if key is None:
                 entry = by_id.get(slot.prompt_id)  # type: ignore[arg-type]  # nothing has the id None
@@ -114,7 +114,7 @@ class Selector:
         entries = [self._look_up(slot, tenant_id) for slot in slots]
         if None in entries:
             # A prompt created a moment ago in another process is in the database but not yet in the snapshot.
-            await self._feed.pull_quietly()
+            await self._feed.seek()
             entries = [self._look_up(slot, tenant_id) for slot in slots]
         found = [entry for entry in entries if entry is not None]
         if len(found) < len(slots):

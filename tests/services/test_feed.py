@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import aclosing, asynccontextmanager, suppress
+from inspect import isawaitable
 
+import asyncpg
 import pytest
 
+from omniforge_graph import open_database
 from omniforge_graph.domain.selection import PromptSlot
 from omniforge_graph.errors import PromptNotFoundError, UnavailableError
+from omniforge_graph.services.assembly import assemble
 
 SLOT = [PromptSlot("system", prompt_key="greeting")]
 
@@ -78,6 +82,138 @@ async def test_those_who_wait_share_the_answer_that_there_is_none(world, monkeyp
     answers = await asyncio.gather(*pulls, return_exceptions=True)
     assert {type(answer) for answer in answers} == {UnavailableError}
     assert asyncio.get_running_loop().time() - started < 20 * 0.05 / 2
+
+
+async def test_who_misses_something_does_not_wait_for_a_database_that_is_away(world, monkeypatch, caplog) -> None:
+    await world.services.feed.pull()
+    asked = 0
+
+    async def away(*_arguments):
+        nonlocal asked
+        asked += 1
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(world.services.repository, "changes_since", away)
+    for n in range(20):
+        with pytest.raises(PromptNotFoundError, match=f"nobody-{n}"):
+            await world.services.selector.select_all([PromptSlot("s", prompt_key=f"nobody-{n}")], "acme")
+    assert asked == 1
+    assert caplog.text.count("Changes cannot be read") == 1
+
+
+async def test_who_misses_something_does_not_wait_for_a_database_that_hangs(world, monkeypatch) -> None:
+    await world.services.feed.pull()
+    monkeypatch.setattr("omniforge_graph.services.feed.PATIENCE", 0.05)
+    asked = 0
+
+    async def hang(*_arguments):
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(world.services.repository, "changes_since", hang)
+    async with asyncio.timeout(10):
+        for n in range(50):
+            with pytest.raises(PromptNotFoundError):
+                await world.services.selector.select_all([PromptSlot("s", prompt_key=f"nobody-{n}")], "acme")
+    assert asked == 1
+
+
+async def test_without_a_server_a_database_that_is_away_is_asked_once_per_interval(world, monkeypatch) -> None:
+    await world.running()
+    feed, asked = world.services.feed, 0
+
+    async def away(*_arguments):
+        nonlocal asked
+        asked += 1
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(world.services.repository, "changes_since", away)
+    monkeypatch.setattr(feed, "_began", float("-inf"))
+    for n in range(20):
+        assert await world.services.selector.select_first(SLOT, f"tenant {n}") is not None
+    assert asked == 1
+
+
+# ---------------------------------------------------------------- two processes' worth of services
+
+
+async def until(condition) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(20):
+        while not (await found if isawaitable(found := condition()) else found):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def following(registry):
+    """Services on a database of their own connection, that follow the feed as a server's do."""
+
+    @asynccontextmanager
+    async def follow(url, interval):
+        async with open_database(url) as repository:
+            services = assemble(repository, registry, refresh_interval=interval)
+            running = asyncio.create_task(services.feed.run())
+            try:
+                await until(services.feed.is_fresh)
+                yield services
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    return follow
+
+
+async def test_a_change_made_elsewhere_is_in_force_within_the_interval(database_url, build, following) -> None:
+    async with open_database(database_url) as ours, following(database_url, 0.2) as theirs:
+        world = await build(ours)
+        experiment = await world.running()
+
+        async def assigned():
+            found = await theirs.selector.select_first(SLOT, "acme")
+            return found is not None and found.experiment_id == experiment.id
+
+        async with aclosing(theirs.broker.watch(experiment.id)) as states:
+            await until(assigned)
+            assert (await anext(states)).status == "RUNNING"
+            await world.services.experiments.stop_experiment(experiment.id)
+            async with asyncio.timeout(20):
+                assert (await anext(states)).status == "PAUSED"
+            # Whoever is told of a change finds it in force.
+            assert await theirs.selector.select_first(SLOT, "acme") is None
+
+
+async def test_postgresql_tells_at_once_also_after_the_connection_was_lost(postgres_url, build, following) -> None:
+    admin = await asyncpg.connect(postgres_url)
+    async with open_database(postgres_url) as ours, following(postgres_url, 3600) as theirs:
+        world = await build(ours)
+        experiment = await world.experiment()
+
+        async def known():
+            return theirs.feed.sequence == await ours.head()
+
+        await until(known)
+        for step in ("start_experiment", "stop_experiment") * 2:
+            await getattr(world.services.experiments, step)(experiment.id)
+            await until(known)
+            # What is committed while nobody listens is found when somebody listens again.
+            killed = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+            await admin.execute(killed, "omniforge-graph listening")
+    await admin.close()
+
+
+async def test_listening_that_fails_leaves_the_looking(world, monkeypatch, caplog) -> None:
+    async def broken(_notify):
+        raise RuntimeError("no ears")
+
+    monkeypatch.setattr(world.services.repository, "listen", broken)
+    world.services.feed.interval = 0.01
+    running = asyncio.create_task(world.services.feed.run())
+    await until(lambda: "no ears" in caplog.text and world.services.feed.is_fresh())
+    began = world.services.feed._began
+    await until(lambda: world.services.feed._began > began)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.mark.parametrize("step", ["complete_experiment", "promote_variant"])
