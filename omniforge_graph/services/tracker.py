@@ -59,7 +59,7 @@ class ExposureTracker:
         self._waiting: dict[tuple[str, str], Exposure] = {}
         self._seen = SeenUnits()
         self._young = self._seen.young
-        self._writing = asyncio.Lock()
+        self._writing, self._saving = asyncio.Lock(), asyncio.Lock()
         self._began: float | None = None
         self._refused = False
         self._full, self._crowded = asyncio.Event(), asyncio.Event()
@@ -121,8 +121,8 @@ class ExposureTracker:
             telemetry.exposures_tracked += 1
         if len(waiting) >= MAX_BATCH:
             self._full.set()
-            if self._is_crowded():
-                self._crowded.set()
+        if self._is_crowded():
+            self._crowded.set()
 
     # ------------------------------------------------------------ writing: beside the requests
 
@@ -143,19 +143,20 @@ class ExposureTracker:
 
     async def save(self) -> None:
         """Move what waits to the spool, as far as it has room; what the disk refuses goes on waiting."""
-        if self._spool is None or not self._waiting:
+        if self._spool is None:
             return
-        batch = list(self._waiting.values())
-        try:
-            kept = await asyncio.to_thread(self._spool.append, batch)
-        except OSError as problem:
-            if not self._refused:
-                logger.warning("Tracked exposures cannot be kept on disk, they wait in memory: %s", problem)
-            self._refused = True
-            return
-        self._refused = False
-        self._telemetry.exposures_spooled += kept
-        self._settle(batch[:kept])
+        async with self._saving:
+            batch = list(self._waiting.values())
+            try:
+                kept = await asyncio.to_thread(self._spool.append, batch)
+            except OSError as problem:
+                if not self._refused:
+                    logger.warning("Tracked exposures cannot be kept on disk, they wait in memory: %s", problem)
+                self._refused = True
+                return
+            self._refused = False
+            self._telemetry.exposures_spooled += kept
+            self._settle(batch[:kept])
 
     async def run(self) -> None:
         """Write every interval until cancelled; an outage is waited out, with the spool's help."""
@@ -199,7 +200,7 @@ class ExposureTracker:
         dropped = 0
         while True:
             await _pause(self._crowded, self._interval)
-            if self._is_late() or self._is_crowded():
+            if self._waiting and (self._is_late() or self._is_crowded()):
                 await self.save()
             if self._telemetry.exposures_dropped > dropped:
                 dropped = self._telemetry.exposures_dropped
