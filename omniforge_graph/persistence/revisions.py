@@ -25,7 +25,7 @@ class Revised(Protocol):
 E = TypeVar("E", bound=Revised)
 
 Fetch = Callable[[Session, list[str]], Awaitable[Iterable[tuple[E, int]]]]
-"""Reads the entities of these ids as they are now, each with the length of its long texts."""
+"""Reads the entities of these ids as they are now, each with the bytes that its texts take, roughly."""
 
 
 class Revisions(Generic[E]):
@@ -39,15 +39,18 @@ class Revisions(Generic[E]):
         """Return the entities whose `id` and `revision` the statement gives, in its order.
 
         What is not remembered at that revision is fetched. The answer is what the one statement saw: when something
-        changes before it is fetched, the statement is run again.
+        changes before it is fetched, the statement is run again. What cannot be fetched at all, for it is not whole, is
+        left out.
         """
+        before: list[tuple[str, int]] | None = None
         while True:
             keys = [(row["id"], row["revision"]) for row in await session.rows(sql, *values)]
             known = {key: entity for key in keys if (entity := self._known.get(key)) is not None}
             missing = [entity_id for entity_id, revision in keys if (entity_id, revision) not in known]
             if missing:
-                for entity, characters in await self._fetch(session, missing):
+                for entity, texts in await self._fetch(session, missing):
                     key = entity.id, entity.revision
-                    known[key] = self._known.keep(key, entity, characters)
-            if all(key in known for key in keys):
-                return [known[key] for key in keys]
+                    known[key] = self._known.keep(key, entity, texts)
+            if keys == before or all(key in known for key in keys):
+                return [known[key] for key in keys if key in known]
+            before = keys

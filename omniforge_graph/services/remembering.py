@@ -7,7 +7,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 ENTRY = 1_000
-"""What a value costs besides its long texts, in characters, roughly."""
+"""What a value takes besides its long texts, in bytes, roughly."""
 
 
 class Remembered(Generic[K, V]):
@@ -16,8 +16,8 @@ class Remembered(Generic[K, V]):
     Forgetting everything is cheap and needs no order kept at every look; what is in use is soon there again.
     """
 
-    def __init__(self, room: int = 32_000_000) -> None:
-        """Have `room` for so many characters."""
+    def __init__(self, room: int = 32 * 1024 * 1024) -> None:
+        """Have `room` for so many bytes, roughly."""
         self._values: dict[K, V] = {}
         self._room = room
         self._taken = 0
@@ -27,9 +27,9 @@ class Remembered(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def keep(self, key: K, value: V, characters: int = 0) -> V:
-        """Remember the value, whose long texts have so many characters, and return it; what has no room is not kept."""
-        cost = characters + ENTRY
+    def keep(self, key: K, value: V, texts: int = 0) -> V:
+        """Remember the value, whose long texts take so many bytes, and return it; what has no room is not kept."""
+        cost = texts + ENTRY
         if self._taken + cost > self._room:
             self.forget()
         if cost <= self._room and key not in self._values:
