@@ -184,9 +184,14 @@ class _Writer:
     def _choice(self, shape: Choice, wave: int, *, keep: bool) -> str:
         """Write the function that chooses between objects of several types, and return its name."""
         name = self._name("choose")
-        objects = {each.type.name: self._object(each, wave, keep=keep) for each in shape.objects.values()}
-        table = ", ".join(f"{type_name!r}: {function}" for type_name, function in objects.items())
-        self._lines.append(f"{name} = {self._bind('chooser', partial(chooser, self._schema, shape.type))}({{{table}}})")
+        entries = []
+        for type_name, each in shape.objects.items():
+            function = self._object(each, wave, keep=keep)
+            without_state = each.pure and not shape.pure
+            entries.append(f"{type_name!r}: {f'lambda v, w: {function}(v)' if without_state else function}")
+        self._lines.append(
+            f"{name} = {self._bind('chooser', partial(chooser, self._schema, shape.type))}({{{', '.join(entries)}}})"
+        )
         return name
 
     def _call(self, access: Call) -> str:

@@ -1,0 +1,117 @@
+"""What is rendered once, and how much of it is kept."""
+
+import gc
+import weakref
+
+import msgspec
+import pytest
+import strawberry
+
+from omniforge_graph.graphql.plans import Renderings, Stable
+from omniforge_graph.graphql.plans.stable import ENTRY_BYTES
+from tests.graphql.plans.conftest import Toy
+from tests.graphql.plans.toy.types import FIXED, Context
+
+QUERY = "{ fixed { name inner { name } } }"
+TEXT = msgspec.json.encode({"name": 'one "é"', "inner": {"name": "two"}})
+
+
+async def test_stable_values_are_rendered_once(toy):
+    plan = toy.compile(QUERY)
+    first, second = await plan.run(Context(), None), await plan.run(Context(), None)
+    assert isinstance(first["fixed"], msgspec.Raw)
+    assert bytes(first["fixed"]) == TEXT
+    assert second["fixed"] is first["fixed"]
+    assert toy.renderings.size == len(TEXT) + ENTRY_BYTES
+
+
+async def test_stable_values_with_resolvers_below_are_not(toy):
+    query = "{ halfFixed { name now } }"
+    plan, context = toy.compile(query), Context()
+    assert await plan.run(context, None) == {"halfFixed": {"name": "half", "now": 1}}
+    assert await plan.run(context, None) == {"halfFixed": {"name": "half", "now": 2}}
+    assert toy.renderings.size == 0
+
+
+async def test_each_selection_is_rendered_for_itself(toy):
+    await toy.same("{ fixed { name } again: fixed { inner { name } } }")
+    await toy.same(QUERY)
+
+
+async def test_variants_of_conditions_are_rendered_for_themselves(toy):
+    query = "query Q($a: Boolean!) { fixed { name inner @include(if: $a) { name } } }"
+    assert await toy.same(query, {"a": True}) != await toy.same(query, {"a": False})
+
+
+async def test_what_only_looks_stable_is_not_kept(make_toy):
+    class Duck:
+        name = "duck"
+
+    @strawberry.type
+    class Bird(Stable):
+        name: str
+
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def bird(self) -> Bird:
+            return Duck()
+
+    toy = make_toy(Query)
+    await toy.same("{ bird { name } }")
+    assert toy.renderings.size == 0
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 5])
+async def test_when_there_is_no_more_room_everything_is_forgotten(make_toy, room):
+    @strawberry.type
+    class Item(Stable):
+        name: str
+
+    kept = [Item(name=f"{number:04}") for number in range(50)]
+
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def items(self, first: int) -> list[Item]:
+            return kept[first : first + 3]
+
+    each = len(b'{"name":"0000"}') + ENTRY_BYTES
+    toy = Toy(make_toy(Query).schema, Renderings(room * each))
+    for first in range(0, 47, 2):
+        await toy.same(f"query Q {{ items(first: {first}) {{ name }} }}")
+        assert toy.renderings.size <= room * each
+
+
+async def test_kept_values_live_and_forgotten_ones_go(toy):
+    @strawberry.type
+    class Item(Stable):
+        name: str
+
+    renderings = Renderings()
+    render = renderings.keeping(lambda item: {"name": item.name})
+    item = Item(name="x")
+    ghost = weakref.ref(item)
+    raw = render(item)
+    del item
+    gc.collect()
+    assert ghost() is not None
+    assert render(ghost()) is raw
+    renderings.forget()
+    gc.collect()
+    assert ghost() is None
+    assert renderings.size == 0
+
+
+async def test_what_a_plan_kept_goes_with_it(toy):
+    plan = toy.compile(QUERY)
+    await plan.run(Context(), None)
+    shelves = toy.renderings._shelves
+    assert len(shelves) == 1
+    del plan
+    gc.collect()
+    assert len(shelves) == 0
+
+
+def test_the_toy_is_stable():
+    assert isinstance(FIXED, Stable)
