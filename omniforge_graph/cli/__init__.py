@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from omniforge_graph.cli.demo import demo
+from omniforge_graph.cli.importing import import_events
 from omniforge_graph.cli.plan import plan
 from omniforge_graph.cli.plugins import plugins
 from omniforge_graph.cli.results import results
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (serve, migrate, demo, results, plan, plugins, schema):
     app.command()(command)
+app.command("import")(import_events)
 
 
 def _version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.events import EventStore
 from omniforge_graph.persistence.experiments import ExperimentStore
+from omniforge_graph.persistence.importing import ImportProgressStore
 from omniforge_graph.persistence.looks import LookStore
 from omniforge_graph.persistence.metrics import MetricStore
 from omniforge_graph.persistence.prompts import PromptStore
@@ -17,23 +18,41 @@ from omniforge_graph.persistence.units import UnitStore
 
 
 class TortoiseRepository(
-    PromptStore, ExperimentStore, MetricStore, EventStore, UnitStore, LookStore, RebuildingStore, RetentionStore
+    PromptStore,
+    ExperimentStore,
+    MetricStore,
+    EventStore,
+    UnitStore,
+    LookStore,
+    RebuildingStore,
+    RetentionStore,
+    ImportProgressStore,
 ):
     """Stores everything in SQLite or PostgreSQL, by models and migrations of Tortoise."""
 
+    def check_open(self) -> None:
+        """Raise the `UnavailableError` of the first attempt if the database has not been reached yet."""
+        if self._database.problem is not None:
+            raise self._database.problem
+
     async def ping(self) -> None:
-        """Return if the database answers and its schema is this release's; raise `UnavailableError` else."""
+        """Return if the database answers and its schema is this release's; raise `SchemaError` or `UnavailableError`."""
         async with self._database.reading() as session:
             await check_schema(session)
 
 
 @asynccontextmanager
-async def open_database(url: str, limits: Limits | None = None) -> AsyncIterator[TortoiseRepository]:
+async def open_database(
+    url: str, limits: Limits | None = None, *, wait: bool = False
+) -> AsyncIterator[TortoiseRepository]:
     """Open the database that a URL names and yield the repository on it.
+
+    With `wait` a database that cannot be reached is no error here: every method raises `UnavailableError` until it is
+    back, which is tried every second.
 
     Raises:
         ConfigurationError: the URL or what it names is wrong.
         UnavailableError: the database cannot be reached.
     """
-    async with connect(url, limits) as database:
+    async with connect(url, limits, wait=wait) as database:
         yield TortoiseRepository(database)

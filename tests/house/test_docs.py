@@ -28,7 +28,7 @@ REFERENCE = ROOT / "docs" / "reference"
 METHODS = REFERENCE / "methods"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-COMMANDS = {command.callback.__name__: command for command in app.registered_commands}
+COMMANDS = {command.name or command.callback.__name__: command for command in app.registered_commands}
 
 
 def name_of(page: Path) -> str:

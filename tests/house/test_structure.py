@@ -68,7 +68,7 @@ def test_every_command_is_documented() -> None:
 
     page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     for command in app.registered_commands:
-        assert f"omniforge-graph {command.callback.__name__}" in page
+        assert f"omniforge-graph {command.name or command.callback.__name__}" in page
 
 
 def test_the_public_names_are_listed_and_load() -> None:
