@@ -13,12 +13,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.config import Settings, load_settings
-from omniforge_graph.errors import UnavailableError
+from omniforge_graph.errors import SchemaError, UnavailableError
 from omniforge_graph.graphql.context import Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.schema import WEIGHTS, schema
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits
 from omniforge_graph.persistence import open_database
+from omniforge_graph.persistence.saved import SnapshotFile
 from omniforge_graph.persistence.state import state_file
 from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
@@ -50,10 +51,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
-        async with open_database(settings.database_url) as repository:
+        async with open_database(settings.database_url, wait=True) as repository:
             services = build_services(repository, registry, settings, telemetry)
+            if not await services.standby.begin():
+                repository.check_open()
             app.state.services = services
-            tasks = [asyncio.create_task(services.feed.run()), asyncio.create_task(services.tracker.run())]
+            runners = services.feed, services.tracker, services.standby
+            tasks = [asyncio.create_task(each.run()) for each in runners]
             try:
                 yield State(services=services)
             finally:
@@ -62,6 +66,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await services.standby.close()
 
     starlette = Starlette(
         lifespan=lifespan,
@@ -119,6 +124,7 @@ def build_services(
         registry,
         refresh_interval=settings.refresh_interval,
         flush_interval=settings.flush_interval,
+        snapshots=SnapshotFile.of(settings.state_dir, settings.database_url),
         spool=Spool(state_file(settings.state_dir, settings.database_url, "exposures")),
         telemetry=telemetry,
     )
@@ -141,19 +147,29 @@ async def _metrics(request: Request) -> Response:
 
 
 async def _ready(request: Request) -> JSONResponse:
-    """Whether requests can be served: the database answers with the schema we expect, and selection is loaded."""
+    """Whether requests can be served: `ready` if all can, `degraded` if selection can while the database is away.
+
+    A process that only cannot reach the database is no worse than the others, who share it, so it stays in service.
+    One that serves what the database no longer says, or needs another schema, is taken out.
+    """
     services: Services = request.app.state.services
+    standing = services.selector.standing()
     checks = {"database": "ok", "selection": "ok"}
+    away = False
     try:
         async with asyncio.timeout(3):
             await services.repository.ping()
     except (UnavailableError, TimeoutError) as problem:
         checks["database"] = str(problem) or "the database does not answer"
-    if services.feed.age == float("inf"):
+        away = not isinstance(problem, SchemaError)
+    if standing.saved_at is not None:
+        checks["selection"] = f"serving the snapshot saved at {standing.saved_at.isoformat(timespec='seconds')}"
+    elif standing.age == float("inf"):
         checks["selection"] = "prompts and experiments are not loaded yet"
-    elif services.feed.age > max(STALE_SECONDS, 10 * services.feed.interval):
-        checks["selection"] = f"prompts and experiments have not been refreshed for {services.feed.age:.0f} s"
-    ready = all(check == "ok" for check in checks.values())
-    return JSONResponse(
-        {"status": "ready" if ready else "not ready", "checks": checks}, status_code=200 if ready else 503
-    )
+    elif standing.age > max(STALE_SECONDS, 10 * services.feed.interval):
+        checks["selection"] = f"prompts and experiments have not been refreshed for {standing.age:.0f} s"
+    if all(check == "ok" for check in checks.values()):
+        status = "ready"
+    else:
+        status = "degraded" if away and standing.age < float("inf") else "not ready"
+    return JSONResponse({"status": status, "checks": checks}, status_code=503 if status == "not ready" else 200)

@@ -26,6 +26,7 @@ OmniForgeError
 ├── PluginError                   PLUGIN_FAILED              a plugin raised or broke its contract
 ├── RateLimitedError              RATE_LIMITED               more events than can be written; carries `retry_after`
 ├── UnavailableError              UNAVAILABLE                the database is away or too slow; try again
+│   └── SchemaError               UNAVAILABLE                it is there, with the tables of another release
 └── ConfigurationError            CONFIGURATION              a setting is unknown or has a bad value
 """
 
@@ -243,6 +244,10 @@ class UnavailableError(OmniForgeError):
     """The database is away or too slow. Nothing was changed; the same request may be tried again."""
 
     code = ErrorCode.UNAVAILABLE
+
+
+class SchemaError(UnavailableError):
+    """The database answers, but its tables are those of an older or newer release."""
 
 
 class ConfigurationError(OmniForgeError):

@@ -1,16 +1,21 @@
 """A database: sessions and transactions on whichever engine the URL names, and one meaning for every failure."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from omniforge_graph.errors import UnavailableError
+from omniforge_graph.errors import OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress, parse_address
 from omniforge_graph.persistence.listening import CHANNEL, listen
 from omniforge_graph.persistence.postgres import PostgresEngine
 from omniforge_graph.persistence.session import Limits, Session
 from omniforge_graph.persistence.sqlite import SqliteEngine
+
+logger = logging.getLogger(__name__)
+
+REOPEN_SECONDS = 1.0
 
 
 class Database:
@@ -24,6 +29,8 @@ class Database:
         self._address = address = parse_address(url)
         self._limits = limits = limits or Limits()
         self._line = asyncio.Lock()
+        self.problem: UnavailableError | None = None
+        """Why it could not be opened the last time."""
         self._engine: SqliteEngine | PostgresEngine = (
             SqliteEngine(address, limits) if isinstance(address, SqliteAddress) else PostgresEngine(address, limits)
         )
@@ -35,10 +42,25 @@ class Database:
         empty database.
         """
         try:
-            with self._explained():
+            with self._explained(opening=True):
                 await self._engine.open(create=create)
         except UnavailableError as problem:
-            raise UnavailableError(f"{self._address} cannot be opened. {problem}") from problem.__cause__
+            await self._engine.close()
+            self.problem = UnavailableError(f"{self._address} cannot be opened. {problem}")
+            raise self.problem from problem.__cause__
+        self.problem = None
+
+    async def keep_opening(self) -> None:
+        """Try to open the database until it is."""
+        while self.problem is not None:
+            await asyncio.sleep(REOPEN_SECONDS)
+            try:
+                await self.open()
+            except OmniForgeError as problem:
+                logger.debug("%s", problem)
+            except Exception:
+                logger.exception("%s cannot be opened", self._address)
+        logger.warning("%s is open now", self._address)
 
     async def close(self) -> None:
         """Close what is open."""
@@ -91,7 +113,9 @@ class Database:
                 yield client
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, *, opening: bool = False) -> Iterator[None]:
+        if self.problem is not None and not opening:
+            raise UnavailableError("The database cannot be reached right now; try again.")
         try:
             yield
         except Exception as error:
@@ -102,11 +126,25 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(url: str, limits: Limits | None = None, *, create: bool = False) -> AsyncIterator[Database]:
-    """Open the database that a URL names for the length of a block."""
+async def connect(
+    url: str, limits: Limits | None = None, *, create: bool = False, wait: bool = False
+) -> AsyncIterator[Database]:
+    """Open the database that a URL names for the length of a block.
+
+    With `wait` the block also begins if the database is away; it is opened as soon as it is back.
+    """
     database = Database(url, limits)
+    opening: asyncio.Task[None] | None = None
     try:
-        await database.open(create=create)
+        try:
+            await database.open(create=create)
+        except UnavailableError:
+            if not wait:
+                raise
+            opening = asyncio.create_task(database.keep_opening())
         yield database
     finally:
+        if opening is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
         await database.close()

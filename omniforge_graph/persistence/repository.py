@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from omniforge_graph.errors import UnavailableError
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.events import EventStore
 from omniforge_graph.persistence.experiments import ExperimentStore
@@ -31,12 +32,12 @@ class TortoiseRepository(
     """Stores everything in SQLite or PostgreSQL, by models and migrations of Tortoise."""
 
     def check_open(self) -> None:
-        """Raise the `UnavailableError` of the first attempt if the database has not been reached yet."""
+        """Raise an `UnavailableError` that says why, if the database has not been reached yet."""
         if self._database.problem is not None:
-            raise self._database.problem
+            raise UnavailableError(self._database.problem.message)
 
     async def ping(self) -> None:
-        """Return if the database answers and its schema is this release's; raise `SchemaError` or `UnavailableError`."""
+        """Return if the database answers and its schema is this release's; else `SchemaError`, `UnavailableError`."""
         async with self._database.reading() as session:
             await check_schema(session)
 

@@ -9,7 +9,7 @@ from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
 
-from omniforge_graph.errors import UnavailableError
+from omniforge_graph.errors import SchemaError
 from omniforge_graph.persistence import migrations
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.session import PATIENT, Session
@@ -51,14 +51,14 @@ def expected_migrations() -> frozenset[str]:
 
 
 async def check_schema(session: Session) -> None:
-    """Raise `UnavailableError` if the database has not been migrated, or by a newer release."""
+    """Raise `SchemaError` if the database has not been migrated, or by a newer release."""
     rows = await session.rows("SELECT name FROM tortoise_migrations WHERE app = ?", APP)
     applied = {row["name"] for row in rows}
     if missing := expected_migrations() - applied:
-        raise UnavailableError(
+        raise SchemaError(
             f"The database lacks the migrations {', '.join(sorted(missing))}: run `omniforge-graph migrate`."
         )
     if unknown := applied - expected_migrations():
-        raise UnavailableError(
+        raise SchemaError(
             f"The database has migrations of a newer release ({', '.join(sorted(unknown))}): install that release."
         )

@@ -17,6 +17,7 @@ from omniforge_graph.services.recorder import EventRecorder
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.selector import Selector
 from omniforge_graph.services.spool import Spool
+from omniforge_graph.services.standby import SnapshotStore, Standby
 from omniforge_graph.services.tracker import ExposureTracker
 from omniforge_graph.telemetry import Telemetry
 
@@ -36,6 +37,7 @@ class Services:
     tracker: ExposureTracker
     analyses: AnalysisService
     broker: ExperimentBroker
+    standby: Standby
     telemetry: Telemetry
 
 
@@ -47,6 +49,7 @@ def assemble(
     flush_interval: float = 0.2,
     clock: Clock = utc_now,
     spool: Spool | None = None,
+    snapshots: SnapshotStore | None = None,
     telemetry: Telemetry | None = None,
 ) -> Services:
     """Wire the services; nothing runs and nothing is read until it is used."""
@@ -58,7 +61,10 @@ def assemble(
     # Selection first: a subscriber told of a change must find it in force.
     feed.follow(keeper)
     feed.follow(broker)
+    standby = Standby(snapshots, keeper, feed, clock)
+    feed.follow(standby)
     selector = Selector(keeper, feed)
+    _offer_gauges(telemetry, selector, feed)
     analyses = AnalysisService(repository, registry, ExperimentAnalyzer(registry), clock=clock)
     return Services(
         repository=repository,
@@ -76,5 +82,17 @@ def assemble(
         ),
         analyses=analyses,
         broker=broker,
+        standby=standby,
         telemetry=telemetry,
     )
+
+
+def _offer_gauges(telemetry: Telemetry, selector: Selector, feed: ChangeFeed) -> None:
+    offer, standing = telemetry.gauge, selector.standing
+    offer("snapshot_age_seconds", "Since selection was last known to be up to date.", lambda: standing().age)
+    offer(
+        "snapshot_saved", "1 while selection serves a saved snapshot.", lambda: float(standing().saved_at is not None)
+    )
+    offer("experiments_running", "Experiments that selection assigns units to.", lambda: standing().running)
+    offer("feed_lag_seconds", "Since the change feed was last read; beyond the interval it lags.", lambda: feed.age)
+    offer("feed_sequence", "The newest change in force here.", lambda: feed.sequence or 0)

@@ -67,6 +67,11 @@ class ChangeFeed:
         assert self.sequence is None
         self._listeners.append(listener)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the listeners hold something to answer from."""
+        return self._ready
+
     def stand_in(self) -> None:
         """Have readers make do with what the listeners hold already, until the repository can be read."""
         self._ready = True

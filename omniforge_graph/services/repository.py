@@ -185,4 +185,4 @@ class PromptRepository(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Return if the store answers and its schema is the one this code expects; raise `UnavailableError` else."""
+        """Return if the store answers and its schema is the one this code expects; raise `SchemaError` or `UnavailableError`."""

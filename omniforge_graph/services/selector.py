@@ -1,18 +1,34 @@
 """Selection: which version of each prompt a unit gets. Answers from memory."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
 from omniforge_graph.domain.selection import MAX_SLOTS, PromptSlot, VariantSelection, check_slots
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text, is_ordinary
 from omniforge_graph.errors import PromptNotFoundError
 from omniforge_graph.services.feed import ChangeFeed
+from omniforge_graph.services.identity import utc_now
 from omniforge_graph.services.keeper import SnapshotKeeper
 from omniforge_graph.services.snapshot import Keys, PromptEntry
 
 MAX_NAMES = 10_000
 """How many names of slots are remembered as being in order."""
 _NO_KEYS: Keys = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What selection answers from.
+
+    `age` is how many seconds ago it was known to be up to date, infinite while there is nothing; `saved_at` is when it
+    was saved if it comes from a saved snapshot; `running` is how many experiments run.
+    """
+
+    age: float
+    saved_at: datetime | None
+    running: int
 
 
 class Selector:
@@ -22,6 +38,12 @@ class Selector:
         self._keeper = keeper
         self._feed = feed
         self._names: set[str] = set()
+
+    def standing(self) -> Standing:
+        """Return what selection answers from at this moment."""
+        saved_at = self._keeper.saved_at
+        age = self._feed.age if saved_at is None else (utc_now() - saved_at).total_seconds()
+        return Standing(age, saved_at, self._keeper.running)
 
     async def select_all(
         self,
