@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,29 @@ MAX_BYTES = 256 * 1024 * 1024
 """Of all files of one database in one folder: more than a million exposures."""
 _SUFFIX, _NEW, _REFUSED = ".jsonl", ".new", ".refused"
 
+
+class _Line(msgspec.Struct):
+    """An exposure as a line of JSON: a file may be read by another release than the one that wrote it."""
+
+    experiment_id: str
+    unit_id: str
+    variant_id: str
+    occurred_at: datetime
+    attributes: dict[str, str]
+
+    @classmethod
+    def of(cls, exposure: Exposure) -> "_Line":
+        return cls(
+            exposure.experiment_id, exposure.unit_id, exposure.variant_id, exposure.occurred_at,
+            dict(exposure.attributes),
+        )  # fmt: skip
+
+    def to_exposure(self) -> Exposure:
+        return Exposure(self.experiment_id, self.unit_id, self.variant_id, self.occurred_at, self.attributes)
+
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Exposure)
+_decoder = msgspec.json.Decoder(_Line)
 
 
 class Segment:
@@ -98,7 +120,7 @@ class Segment:
             file.seek(self._done_to)
             while len(found) < limit and (line := file.readline()):
                 try:
-                    found.append(_decoder.decode(line))
+                    found.append(_decoder.decode(line).to_exposure())
                 except (msgspec.DecodeError, UnicodeDecodeError):
                     logger.warning("A torn record of %d bytes in %s is skipped", len(line), self.path)
             self._read_to = file.tell()
@@ -146,7 +168,7 @@ class Spool:
             room = self._max_bytes - sum(map(_size, self._files("*")))
             lines: list[bytes] = []
             for exposure in exposures:
-                line = _encoder.encode(exposure) + b"\n"
+                line = _encoder.encode(_Line.of(exposure)) + b"\n"
                 room -= len(line)
                 if room < 0:
                     break
