@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 import strawberry
-from graphql import GraphQLError, OperationDefinitionNode, execute, parse, validate
+from graphql import GraphQLError, OperationDefinitionNode, build_schema, execute, parse, validate
 from graphql.pyutils import is_awaitable
 
 from omniforge_graph.graphql.plans.errors import StepAside
@@ -64,8 +64,9 @@ class Log:
 
 
 class OutOfStockError(Exception):
-    message = "Out of stock."
-    extensions = {"code": "OUT_OF_STOCK"}
+    def __init__(self) -> None:
+        self.message = "Out of stock."
+        self.extensions = {"code": "OUT_OF_STOCK"}
 
 
 def receipt(**changed: Any) -> Receipt:
@@ -115,7 +116,7 @@ class Mutation:
         looks = {
             "variables": lambda: info.variable_values,
             "selected": lambda: [each.name for each in info.selected_fields],
-            "path": lambda: info.path.as_list(),
+            "path": info.path.as_list,
             "name": lambda: (info.field_name, info.python_name, info.operation.name.value),
             "query": lambda: info.query,
             "schema": lambda: info.schema is schema,
@@ -132,7 +133,7 @@ core = schema._schema
 
 ERRORS = {
     "value": ValueError("no such thing"),
-    "own": OutOfStockError("ignored"),
+    "own": OutOfStockError(),
     "graphql": GraphQLError("said by GraphQL", extensions={"code": "X"}),
     "located": GraphQLError("said elsewhere", path=["elsewhere"]),
     "key": KeyError("k"),
@@ -298,8 +299,6 @@ def test_only_one_field_of_plain_attributes_is_planned(text):
 
 
 def test_a_schema_of_another_make_is_not_planned():
-    from graphql import build_schema
-
     plain = build_schema("type Query { a: Int } type Mutation { b: Int }")
     document = parse("mutation { b }")
     assert compile_mutation(plain, document, document.definitions[0]) is None
