@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from omniforge_graph.domain.text import clean_key, clean_text
 from omniforge_graph.errors import ValidationError
@@ -13,6 +13,7 @@ MAX_BATCH = 5_000
 """Events in one batch; more are refused before any is looked at."""
 MAX_ATTRIBUTES = 20
 MAX_ATTRIBUTE_VALUE = 100
+NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
 def clean_attributes(attributes: Any) -> dict[str, str]:
@@ -64,15 +65,17 @@ class ExposureEvent:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """A unit met a variant. The first exposure of a unit in an experiment counts, with its attributes."""
+class Exposure(NamedTuple):
+    """A unit met a variant. The first exposure of a unit in an experiment counts, with its attributes.
+
+    Of these and of outcomes there are thousands in a batch, and a tuple is made in a fraction of the time.
+    """
 
     experiment_id: str
     unit_id: str
     variant_id: str
     occurred_at: datetime
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ class OutcomeEvent:
     experiment_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """An outcome as it is kept. `tenant_id` is that of the confined caller who sent it, None for any other."""
 
     unit_id: str

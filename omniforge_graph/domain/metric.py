@@ -1,6 +1,7 @@
 """Metrics: what is measured for a unit, how its outcomes become one value, and which direction is better."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -157,6 +158,22 @@ class Metric:
         if self.kind is MetricKind.COUNT and (value < 0 or value != int(value)):
             return f"{self.key} is a COUNT: value must be a whole number from 0 up, not {value:g}."
         return None
+
+    def takes(self, values: Sequence[float]) -> bool:
+        """Whether every one of the values can be an outcome of this metric, found out for all at once."""
+        if not values:
+            return True
+        # Whatever is not finite makes the sum so; of what is left, the extremes speak for all.
+        if not self.takes_outcomes or not math.isfinite(sum(values)):
+            return False
+        least, most = min(values), max(values)
+        if least < -MAX_ABSOLUTE_VALUE or most > MAX_ABSOLUTE_VALUE:
+            return False
+        if self.kind is MetricKind.BINARY:
+            return set(values) <= {0, 1}
+        if self.kind is MetricKind.COUNT:
+            return least >= 0 and all(map(float.is_integer, values))
+        return True
 
     def _check_ratio(self) -> None:
         for name in ("numerator", "denominator"):

@@ -1,14 +1,16 @@
 """Exposures and outcomes: written in batches, with the totals of their units."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from omniforge_graph.domain.event import Exposure, Outcome
-from omniforge_graph.persistence.mapping import to_json, to_micros
+from omniforge_graph.persistence.mapping import EPOCH, to_json, to_micros
 from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.store import Store
 from omniforge_graph.persistence.sums import take_back_resent
-from omniforge_graph.persistence.totals import fold_exposures, fold_outcomes
+from omniforge_graph.persistence.totals import count_exposures, fold_exposures, fold_outcomes
 
 EXPOSURE_COLUMNS = {
     "experiment_id": "text", "unit_id": "text", "variant_id": "text", "occurred_at": "bigint", "attributes": "text",
@@ -17,82 +19,105 @@ OUTCOME_COLUMNS = {
     "event_id": "text", "tenant_id": "text", "metric": "text", "unit_id": "text", "occurred_at": "bigint",
     "value": "float8", "experiment_id": "text",
 }  # fmt: skip
+COUNTS = "SELECT experiment_id, variant_id, units FROM exposure_count WHERE experiment_id IN (?*)"
+EVENT, TENANT, _, UNIT = range(4)
+
+Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class EventStore(Store):
-    """Stores what happened."""
+    """Stores what happened.
+
+    A batch is prepared in steps of a millisecond or two, and the event loop goes on in between.
+    """
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
         """Record all in one transaction; return for each whether it was its unit's first in the experiment."""
-        keys = [(each.experiment_id, each.unit_id) for each in exposures]
-        rows = [_exposure_row(each) for each in exposures]
+        rows = exposure_rows(exposures)
+        await asyncio.sleep(0)
+        keys = [row[:2] for row in rows]
+        # In the keys' order, whatever the batch's: two batches that overlap cannot lock each other out.
+        order = sorted(_first(keys), key=keys.__getitem__)
+        await asyncio.sleep(0)
         async with self._database.transaction() as session:
-            # In the keys' order, whatever the batch's: two batches that overlap cannot lock each other out.
-            inserted = await session.insert_new(
-                "exposure", EXPOSURE_COLUMNS, sorted(_first(keys, rows)), "id, experiment_id, unit_id"
-            )
-            await fold_exposures(session, [row["id"] for row in inserted])
-        return _novelty(keys, {(row["experiment_id"], row["unit_id"]) for row in inserted})
+            appended = await session.append("exposure", EXPOSURE_COLUMNS, [rows[place] for place in order])
+            await fold_exposures(session, appended.kept)
+            await count_exposures(session, appended.kept)
+        return _novelty(len(rows), order, appended.skipped)
 
     async def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Record all in one transaction; return for each whether it is new (its event id was not seen before)."""
-        keys = [_event_key(index, each) for index, each in enumerate(outcomes)]
-        rows = [_outcome_row(each) for each in outcomes]
+        rows = outcome_rows(outcomes)
+        await asyncio.sleep(0)
+        first = _first([None if event_id is None else (event_id, tenant_id) for event_id, tenant_id, *_ in rows])
+        await asyncio.sleep(0)
         async with self._database.transaction() as session:
-            inserted = await session.insert_new(
-                "outcome", OUTCOME_COLUMNS, sorted(_first(keys, rows), key=_by_event), "id, event_id, tenant_id"
+            # By the unit, whose pages of an index and totals lie together; or again so that none is locked out.
+            keys = (
+                [row[UNIT] for row in rows]
+                if session.serial
+                else [(row[EVENT] or "", row[TENANT] or "") for row in rows]
             )
-            resent = await take_back_resent(session, [row["id"] for row in inserted])
-            inserted = [row for row in inserted if row["id"] not in resent]
-            await fold_outcomes(session, [row["id"] for row in inserted])
-        new = {(row["event_id"], row["tenant_id"]) for row in inserted}
-        return _novelty(keys, new | {key for key in keys if isinstance(key, int)})
+            order = sorted(first, key=keys.__getitem__)
+            await asyncio.sleep(0)
+            appended = await session.append("outcome", OUTCOME_COLUMNS, [rows[place] for place in order])
+            resent = await take_back_resent(session, appended.kept)
+            if resent:
+                appended = appended.without(resent)
+            await fold_outcomes(session, appended.kept)
+        return _novelty(len(rows), order, appended.skipped)
 
     async def exposure_counts(self, experiment_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         """Return, per experiment, the number of exposed units by variant id."""
         counts: dict[str, dict[str, int]] = {experiment_id: {} for experiment_id in experiment_ids}
-        sql = (
-            "SELECT experiment_id, variant_id, COUNT(*) AS n FROM exposure WHERE experiment_id IN (?*) "
-            "GROUP BY experiment_id, variant_id"
-        )
-        async with self._database.reading(study=True) as session:
-            for row in await session.rows(sql, storable(experiment_ids)):
-                counts[row["experiment_id"]][row["variant_id"]] = int(row["n"])
+        async with self._database.reading() as session:
+            for row in await session.rows(COUNTS, storable(experiment_ids)):
+                counts[row["experiment_id"]][row["variant_id"]] = row["units"]
         return counts
 
 
-def _exposure_row(exposure: Exposure) -> tuple[Any, ...]:
-    return (
-        exposure.experiment_id, exposure.unit_id, exposure.variant_id, to_micros(exposure.occurred_at),
-        to_json(exposure.attributes) if exposure.attributes else None,
-    )  # fmt: skip
+def exposure_rows(exposures: Sequence[Exposure]) -> Rows:
+    """Return the rows of exposures."""
+    times = _micros(occurred_at for _, _, _, occurred_at, _ in exposures)
+    return [
+        (experiment_id, unit_id, variant_id, micros, to_json(attributes) if attributes else None)
+        for (experiment_id, unit_id, variant_id, _, attributes), micros in zip(exposures, times, strict=True)
+    ]
 
 
-def _outcome_row(outcome: Outcome) -> tuple[Any, ...]:
-    return (
-        outcome.event_id, outcome.tenant_id, outcome.metric, outcome.unit_id, to_micros(outcome.occurred_at),
-        float(outcome.value), outcome.experiment_id,
-    )  # fmt: skip
+def outcome_rows(outcomes: Sequence[Outcome]) -> Rows:
+    """Return the rows of outcomes."""
+    times = _micros(occurred_at for _, _, _, occurred_at, _, _, _ in outcomes)
+    return [
+        (event_id, tenant_id, metric, unit_id, micros, float(value), experiment_id)
+        for (unit_id, metric, value, _, event_id, experiment_id, tenant_id), micros in zip(outcomes, times, strict=True)
+    ]
 
 
-def _event_key(index: int, outcome: Outcome) -> Hashable:
-    """Return what makes an outcome the same as another: its event id and sender's tenant, else nothing but itself."""
-    return index if outcome.event_id is None else (outcome.event_id, outcome.tenant_id)
+def _micros(moments: Iterable[datetime]) -> Iterator[int]:
+    """Yield moments as microseconds; most are the same one, the time at which the batch came."""
+    last, micros = EPOCH, 0
+    for moment in moments:
+        if moment is not last:
+            last, micros = moment, to_micros(moment)
+        yield micros
 
 
-def _by_event(row: Sequence[Any]) -> tuple[str, str]:
-    return row[0] or "", row[1] or ""
+def _first(keys: Sequence[Hashable]) -> Sequence[int]:
+    """Return the places of each key's first occurrence; None is a key of its own each time."""
+    known = [key for key in keys if key is not None]
+    if len(set(known)) == len(known):
+        return range(len(keys))
+    seen: set[Hashable] = {None}
+    add = seen.add
+    return [place for place, key in enumerate(keys) if key is None or not (key in seen or add(key))]
 
 
-def _first(keys: Sequence[Hashable], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the row of each key's first occurrence in the batch."""
-    return list(dict(zip(reversed(keys), reversed(rows), strict=True)).values())
-
-
-def _novelty(keys: Sequence[Hashable], new: set[Any]) -> list[bool]:
-    """Return for each event whether it is the first of its key in the batch, and the key is new."""
-    verdicts = []
-    for key in keys:
-        verdicts.append(key in new)
-        new.discard(key)
-    return verdicts
+def _novelty(size: int, order: Sequence[int], skipped: Collection[int]) -> list[bool]:
+    """Return for each of a batch whether it was written: as one of `order` that was not skipped."""
+    if len(order) == size and not skipped:
+        return [True] * size
+    new = [False] * size
+    for at, place in enumerate(order):
+        new[place] = at not in skipped
+    return new

@@ -3,7 +3,8 @@
 Times are BIGINT microseconds since 1970 in UTC: SQLite has no type for time, and whole numbers compare, index and
 come back the same on every engine. JSON is kept as TEXT: JSONB would turn 1e22 into an integer and sort the keys.
 What these classes cannot express is SQL in the migrations: unique indexes over expressions or with a condition, and the
-table `unit_total`, whose key is two columns. It holds what `totals` makes of the events and nothing else.
+tables `unit_total` and `exposure_count`, whose keys are two columns. They hold what `totals` makes of the events and
+nothing else.
 The first line of each docstring becomes the table's comment on PostgreSQL.
 """
 

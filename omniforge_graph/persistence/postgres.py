@@ -13,31 +13,23 @@ ticket's lock against all others.
 """
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
-from itertools import count
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-import numpy as np
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.exceptions import DBConnectionError
 
 from omniforge_graph.errors import ConfigurationError, OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import PostgresAddress
-from omniforge_graph.persistence.session import Limits, Packed, Row, Session, UniqueViolation
+from omniforge_graph.persistence.postgres_session import PostgresSession
+from omniforge_graph.persistence.session import Limits, Session
 
 POOL_SIZE = 10
 ROLLBACK_LIMIT = 1.0
 MIGRATION_LOCK = 0x6F6D6E69
 """The key of the advisory lock that lets one process migrate at a time: "omni"."""
-TOTALS_LOCK = 0x756E6974
-"""The key of the advisory lock between those who record exposures and outcomes: "unit"."""
-FEW_ROWS = ", ".join(
-    f"set_config('{name}', 'off', true)" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
-)
 _PASSING = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -125,74 +117,6 @@ async def _abandon(connection: Any, transaction: Any) -> None:
         connection.terminate()
 
 
-class PostgresSession(Session):
-    """Statements on a connection that is this task's alone."""
-
-    def __init__(self, connection: Any, limit: float) -> None:
-        self._connection = connection
-        self._limit = limit
-
-    async def rows(self, sql: str, *values: Any) -> list[Row]:
-        """Run a statement and return its rows."""
-        with _unique():
-            rows: list[Row] = await self._connection.fetch(_translate(sql), *values, timeout=self._limit)
-            return rows
-
-    async def run(self, sql: str, *values: Any) -> int:
-        """Run a statement and return how many rows it changed."""
-        with _unique():
-            status: str = await self._connection.execute(_translate(sql), *values, timeout=self._limit)
-            return int(status.rpartition(" ")[2])
-
-    async def run_many(self, sql: str, values: Sequence[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
-        with _unique():
-            await self._connection.executemany(_translate(sql), values, timeout=self._limit)
-
-    async def insert_new(
-        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], returning: str
-    ) -> list[Row]:
-        """Insert many rows but those a unique index refuses. One text for any number of rows."""
-        arrays = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(columns.values(), 1))
-        sql = (
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays}) "  # noqa: S608
-            f"ON CONFLICT DO NOTHING RETURNING {returning}"
-        )
-        return await self.rows(sql, *zip(*rows, strict=True)) if rows else []
-
-    async def packed(
-        self, head: str, selects: Sequence[str], labels: Sequence[str], numbers: Sequence[str], values: Sequence[Any]
-    ) -> list[Packed]:
-        """Run several SELECTs as one statement; the server packs the doubles, which is faster than a row for each."""
-        names, packs = ", ".join(labels), ", ".join(f"string_agg(float8send({each}), ''::bytea)" for each in numbers)
-        parts = (
-            f"SELECT {place} AS place, {names}, {packs} FROM ({select}) AS part GROUP BY {names}"  # noqa: S608
-            for place, select in enumerate(selects)
-        )
-        found: list[Packed] = [{} for _ in selects]
-        for record in await self.rows(f"{head} {' UNION ALL '.join(parts)}", *values):
-            place, *row = record.values()
-            doubles = [np.frombuffer(each, dtype=">f8") for each in row[len(labels) :]]
-            found[place][tuple(row[: len(labels)])] = np.array(doubles, dtype=np.float64)
-        return found
-
-    def json_text(self, column: str) -> str:
-        """Return an expression for the text under a key of JSON in a column; it sorts as Python does."""
-        return f'(CAST({column} AS JSON) ->> CAST(? AS TEXT)) COLLATE "C"'
-
-    def json_key(self, key: str) -> str:
-        """Return the key itself."""
-        return key
-
-    async def lock_totals(self, *, shared: bool) -> None:
-        """Wait for the advisory lock, and have what follows go by indexes.
-
-        A batch is small beside the tables it is joined with, whatever the planner believes of tables that have just
-        been filled: a fold that went through them whole would take seconds.
-        """
-        await self.rows(f"SELECT {FEW_ROWS}, pg_advisory_xact_lock{'_shared' if shared else ''}(?)", TOTALS_LOCK)
-
-
 class PostgresEngine:
     """A PostgreSQL database."""
 
@@ -253,17 +177,3 @@ class PostgresEngine:
         if isinstance(error, _PASSING):
             return UnavailableError("The database cannot be reached right now; try again.")
         return None
-
-
-@contextmanager
-def _unique() -> Iterator[None]:
-    try:
-        yield
-    except asyncpg.UniqueViolationError as error:
-        raise UniqueViolation(str(error)) from error
-
-
-@lru_cache(maxsize=512)
-def _translate(sql: str) -> str:
-    number = count(1)
-    return re.sub(r"\?", lambda _: f"${next(number)}", sql.replace("IN (?*)", "= ANY(?)"))

@@ -14,29 +14,25 @@ An acknowledged write survives the end of the process and, with synchronous=FULL
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiosqlite
-import msgspec
-import numpy as np
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionWrapper
 
 from omniforge_graph.errors import ConfigurationError, OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import SqliteAddress
 from omniforge_graph.persistence.pack import Pack
-from omniforge_graph.persistence.session import Limits, Packed, Row, Session, UniqueViolation
-
-T = TypeVar("T")
+from omniforge_graph.persistence.session import Limits, Session
+from omniforge_graph.persistence.sqlite_session import SqliteSession
 
 OLDEST = (3, 35)
 """The first with RETURNING and materialized common table expressions."""
-CHUNK = 500
-"""Rows of one INSERT: far below SQLite's limit of 32,766 values, large enough to make the overhead vanish."""
-_UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+FOR_WRITING = {"cache_size": -65_536, "wal_autocheckpoint": 16_000, "journal_size_limit": 64 * 1024 * 1024}
+"""64 MiB of pages at hand and as many in the log before they move into the file: outcomes of many units touch many
+pages of an index, and each moves once for many outcomes."""
 _PASSING = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM,
@@ -120,92 +116,13 @@ async def _offer_pack(connection: Any) -> None:
     await connection._execute(connection._conn.create_aggregate, "pack", -1, Pack)  # noqa: SLF001
 
 
-class SqliteSession(Session):
-    """Statements on a connection that is this task's alone."""
-
-    def __init__(self, connection: aiosqlite.Connection, limit: float) -> None:
-        self._connection = connection
-        self._limit = limit
-
-    async def rows(self, sql: str, *values: Any) -> list[Row]:
-        """Run a statement and return its rows."""
-        return list(await self._limited(self._connection.execute_fetchall(_translate(sql), _adapt(values))))  # type: ignore[arg-type]
-
-    async def run(self, sql: str, *values: Any) -> int:
-        """Run a statement and return how many rows it changed."""
-        cursor = await self._limited(self._connection.execute(_translate(sql), _adapt(values)))
-        changed = cursor.rowcount
-        await cursor.close()
-        return changed
-
-    async def run_many(self, sql: str, values: Sequence[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
-        cursor = await self._limited(self._connection.executemany(_translate(sql), values))
-        await cursor.close()
-
-    async def insert_new(
-        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], returning: str
-    ) -> list[Row]:
-        """Insert many rows but those a unique index refuses. One statement for each chunk of rows."""
-        inserted: list[Row] = []
-        marks = f"({', '.join('?' * len(columns))})"
-        for start in range(0, len(rows), CHUNK):
-            chunk = rows[start : start + CHUNK]
-            sql = (
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([marks] * len(chunk))} "  # noqa: S608
-                f"ON CONFLICT DO NOTHING RETURNING {returning}"
-            )
-            inserted += await self.rows(sql, *(value for row in chunk for value in row))
-        return inserted
-
-    async def packed(
-        self, head: str, selects: Sequence[str], labels: Sequence[str], numbers: Sequence[str], values: Sequence[Any]
-    ) -> list[Packed]:
-        """Run several SELECTs as one statement; an aggregate of ours packs the doubles."""
-        names = ", ".join(labels)
-        parts = (
-            f"SELECT {place} AS place, {names}, pack({', '.join(numbers)}) FROM ({select}) GROUP BY {names}"  # noqa: S608
-            for place, select in enumerate(selects)
-        )
-        found: list[Packed] = [{} for _ in selects]
-        for record in await self.rows(f"{head} {' UNION ALL '.join(parts)}", *values):
-            place, *label, doubles = tuple(record)
-            found[place][tuple(label)] = np.frombuffer(doubles).reshape(-1, len(numbers)).T  # type: ignore[call-overload]
-        return found
-
-    def json_text(self, column: str) -> str:
-        """Return an expression for the text under a key of JSON in a column."""
-        return f"json_extract({column}, ?)"
-
-    def json_key(self, key: str) -> str:
-        """Return the path of a key."""
-        return f'$."{key}"'
-
-    async def lock_totals(self, *, shared: bool) -> None:
-        """Return at once: a transaction that writes is alone from its beginning."""
-
-    async def _limited(self, work: Awaitable[T]) -> T:
-        """Await a statement; beyond the limit, or when cancelled, interrupt it."""
-        try:
-            async with asyncio.timeout(self._limit):
-                return await work
-        except sqlite3.IntegrityError as error:
-            if error.sqlite_errorcode in _UNIQUE:
-                raise UniqueViolation(str(error)) from error
-            raise
-        except (TimeoutError, asyncio.CancelledError):
-            # The connection's thread is still at it, and the next task's statement would wait behind this one.
-            await self._connection.interrupt()
-            raise
-
-
 class SqliteEngine:
     """A SQLite file. Readers never wait for the writer, and short reads never for an analysis."""
 
     def __init__(self, address: SqliteAddress, limits: Limits) -> None:
         self._address = address
         self._limits = limits
-        self._writer = MendedSqliteClient(address.path, limits.queue)
+        self._writer = MendedSqliteClient(address.path, limits.queue, **FOR_WRITING)
         self._reader = MendedSqliteClient(address.path, limits.queue, query_only="ON")
         self._student = MendedSqliteClient(address.path, limits.queue, query_only="ON")
 
@@ -266,15 +183,3 @@ def _check_file(path: Path, *, create: bool) -> None:
         raise ConfigurationError(f"The folder {path.parent} does not exist; create it.", path=("database_url",))
     if not create and not path.exists():
         raise UnavailableError("There is no such file: run `omniforge-graph migrate` to make it.")
-
-
-@lru_cache(maxsize=512)
-def _translate(sql: str) -> str:
-    return sql.replace("(?*)", "(SELECT value FROM json_each(?))")
-
-
-def _adapt(values: Sequence[Any]) -> list[Any]:
-    return [
-        msgspec.json.encode(list(value)).decode() if isinstance(value, list | tuple | set | frozenset) else value
-        for value in values
-    ]

@@ -30,7 +30,7 @@ MET = """
 WITH met AS MATERIALIZED (
     SELECT o.metric, o.value, o.occurred_at AS happened_at, o.experiment_id AS named_id, o.tenant_id AS sender_id,
         x.id AS exposure_id, x.variant_id, x.experiment_id, x.occurred_at AS exposed_at
-    FROM outcome o CROSS JOIN exposure x WHERE o.id BETWEEN ? AND ? AND o.id IN (?*) AND x.unit_id = o.unit_id
+    FROM outcome o CROSS JOIN exposure x WHERE {chosen} AND x.unit_id = o.unit_id
 )
 """
 FROM_MET = f"""
@@ -89,19 +89,33 @@ FOLD_OUTCOMES = FOLD.format(
 )  # fmt: skip
 _ASKED_KEY = "a.source_id, a.exposure_id, a.variant_id"
 _ASKED_SUMS = ADDED_UP.format(value="o.value", happened="o.occurred_at")
-_SOURCES = "s.id BETWEEN ? AND ? AND s.id IN (?*)"
-_EXPOSURES = "x.id BETWEEN ? AND ? AND x.id IN (?*)"
 FOLD_SOURCES, FOLD_EXPOSURES, FOLD_TOTALS = (
     FOLD.format(head=ASKED.format(which=which), key=_ASKED_KEY, tables=FROM_ASKED, added_up=_ASKED_SUMS)
-    for which in (_SOURCES, _EXPOSURES, f"s.id = ? AND {_EXPOSURES}")
+    for which in ("{chosen}", "{chosen}", "s.id = ? AND {chosen}")
 )
 ADD_SOURCES, ADD_EXPOSURES, ADD_TOTALS = (
     FOLD.format(
         head=ASKED.format(which=which), key=_ASKED_KEY, tables=FROM_SUMS,
         added_up="SUM(o.outcomes), SUM(o.ones), SUM(o.total), SUM(o.squares), MAX(o.last_at)",
-    ) for which in (_SOURCES, _EXPOSURES, f"s.id = ? AND {_EXPOSURES}")
+    ) for which in ("{chosen}", "{chosen}", "s.id = ? AND {chosen}")
 )  # fmt: skip
 """The same from the sums of purged outcomes."""
+
+COUNT_EXPOSURES = """
+INSERT INTO exposure_count (experiment_id, variant_id, units)
+SELECT x.experiment_id, x.variant_id, COUNT(*) FROM exposure x WHERE {chosen}
+GROUP BY x.experiment_id, x.variant_id ORDER BY x.experiment_id, x.variant_id
+ON CONFLICT (experiment_id, variant_id) DO UPDATE SET units = exposure_count.units + excluded.units
+"""
+WRONG_COUNTS = """
+SELECT COUNT(*) AS n FROM (
+    SELECT variant_id FROM (
+        SELECT variant_id, units FROM exposure_count WHERE experiment_id = ?
+        UNION ALL
+        SELECT variant_id, -COUNT(*) FROM exposure WHERE experiment_id = ? GROUP BY variant_id
+    ) AS kept_and_counted GROUP BY variant_id HAVING SUM(units) <> 0
+) AS different
+"""
 
 OVERRUN = """
 WITH late AS MATERIALIZED (SELECT metric, unit_id FROM outcome WHERE occurred_at > ?),
@@ -125,21 +139,38 @@ async def fold_outcomes(session: Session, ids: Sequence[int]) -> None:
     """Add outcomes, just recorded in this transaction, to the totals of the units that were exposed before."""
     if ids:
         await session.lock_totals(shared=True)
-        await _fold(session, FOLD_OUTCOMES, ids)
+        await _fold(session, FOLD_OUTCOMES, "o.id", ids)
 
 
 async def fold_exposures(session: Session, ids: Sequence[int]) -> None:
     """Make the totals of exposures, just recorded in this transaction, from the outcomes that came before them.
 
     An exposure and an outcome of one unit, recorded by two transactions at the same time, must not miss each other:
-    those that record outcomes share a lock, those that record exposures have it alone. Whoever gets it second sees what
-    the first one wrote.
+    those that record outcomes share a lock, those that record exposures share it too, but not both at the same time.
+    Whoever gets it second sees what the first one wrote.
     """
     if ids:
-        await session.lock_totals(shared=False)
-        await _fold(session, FOLD_EXPOSURES, ids)
+        await session.lock_totals(shared=True, exposing=True)
+        await _fold(session, FOLD_EXPOSURES, "x.id", ids)
         if await met_sums(session, ids):
-            await _fold(session, ADD_EXPOSURES, ids)
+            await _fold(session, ADD_EXPOSURES, "x.id", ids)
+
+
+async def count_exposures(session: Session, ids: Sequence[int]) -> None:
+    """Count exposures, just recorded in this transaction; the last that it does, for others wait for the counts."""
+    if ids:
+        await _fold(session, COUNT_EXPOSURES, "x.id", ids)
+
+
+async def wrong_counts(session: Session, experiment_id: str) -> int:
+    """Return how many variants have another number of exposures than is counted; `lock_totals` is the caller's."""
+    return int((await session.rows(WRONG_COUNTS, experiment_id, experiment_id))[0]["n"])
+
+
+async def recount_exposures(session: Session, experiment_id: str) -> None:
+    """Count the exposures of an experiment anew; `lock_totals`, alone, is the caller's."""
+    await session.run("DELETE FROM exposure_count WHERE experiment_id = ?", experiment_id)
+    await session.run(COUNT_EXPOSURES.format(chosen="x.experiment_id = ?"), experiment_id)
 
 
 async def add_sources(session: Session, experiment: PromptExperiment) -> list[int]:
@@ -180,15 +211,20 @@ async def end_totals(session: Session, experiment: PromptExperiment) -> None:
     for source, exposures in found.items():
         await session.run(DROP, source, exposures)
         for fold in (FOLD_TOTALS, ADD_TOTALS):
-            await _fold(session, fold, exposures, source)
+            await _fold(session, fold, "x.id", exposures, source)
 
 
 async def fold_sources(session: Session, ids: Sequence[int]) -> None:
     """Make the totals of sources that have none; `lock_totals` is the caller's."""
     if ids:
         for fold in (FOLD_SOURCES, ADD_SOURCES):
-            await _fold(session, fold, ids)
+            await _fold(session, fold, "s.id", ids)
 
 
-async def _fold(session: Session, fold: str, ids: Sequence[int], *values: int) -> None:
-    await session.run(fold, *values, min(ids), max(ids), ids)
+async def _fold(session: Session, fold: str, column: str, ids: Sequence[int], *values: int) -> None:
+    """Run a statement on the rows `chosen` by their ids; those of a batch lie side by side unless some were skipped."""
+    chosen = f"{column} BETWEEN ? AND ?"
+    if isinstance(ids, range):
+        await session.run(fold.format(chosen=chosen), *values, ids[0], ids[-1])
+        return
+    await session.run(fold.format(chosen=f"{chosen} AND {column} IN (?*)"), *values, min(ids), max(ids), ids)

@@ -68,7 +68,7 @@ class Maker:
         return Exposure(experiment.id, unit_id, experiment.variants[place].id, self.at(seconds), attributes)
 
     def outcome(self, unit_id, value=1.0, seconds=1, **changes):
-        return replace(Outcome(unit_id, "converted", value, self.at(seconds)), **changes)
+        return Outcome(unit_id, "converted", value, self.at(seconds))._replace(**changes)
 
     def starting(self, experiment):
         return ChangeSet(Subject.EXPERIMENT_STARTED, SIGNATURE, experiment=experiment.start(NOW))

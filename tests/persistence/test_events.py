@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 
 from omniforge_graph.domain.measurement import Source
 from omniforge_graph.domain.metric import Aggregation
@@ -37,9 +36,9 @@ async def test_the_first_exposure_of_a_unit_counts(repository, make, read):
 
 async def test_an_event_id_counts_once_for_its_sender(repository, make):
     first = make.outcome("u", event_id="e")
-    batch = [first, first, make.outcome("u"), replace(first, tenant_id="a"), make.outcome("u"), replace(first, value=0)]
+    batch = [first, first, make.outcome("u"), first._replace(tenant_id="a"), make.outcome("u"), first._replace(value=0)]
     assert await repository.record_outcomes(batch) == [True, False, True, True, True, False]
-    assert await repository.record_outcomes([replace(first, unit_id="v"), make.outcome("u")]) == [False, True]
+    assert await repository.record_outcomes([first._replace(unit_id="v"), make.outcome("u")]) == [False, True]
     assert await repository.record_outcomes([]) == []
 
 

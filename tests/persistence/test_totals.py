@@ -14,7 +14,7 @@ from omniforge_graph.domain.metric import Aggregation, Metric, MetricKind
 from omniforge_graph.persistence import migrate, open_database
 from omniforge_graph.persistence.changes import SAVE_VARIANT
 from omniforge_graph.persistence.database import connect
-from omniforge_graph.persistence.events import OUTCOME_COLUMNS, _outcome_row
+from omniforge_graph.persistence.events import OUTCOME_COLUMNS, outcome_rows
 from omniforge_graph.persistence.mapping import EPOCH, experiment_row, prompt_row, to_micros, variant_rows, version_row
 from omniforge_graph.persistence.schema import expected_migrations
 from omniforge_graph.persistence.totals import FOLD_OUTCOMES, OVERRUN, fold_outcomes
@@ -94,10 +94,10 @@ async def test_an_outcome_being_recorded_is_seen_by_an_exposure_that_comes_at_th
     """Write skew: either transaction reads the other's table before the other one commits."""
     async with open_database(postgres_url) as repository, connect(postgres_url) as database:
         experiment = await make.started(repository)
-        row = _outcome_row(make.outcome("u", 3.0))
+        rows = outcome_rows([make.outcome("u", 3.0)])
         async with database.transaction() as session:
-            inserted = await session.insert_new("outcome", OUTCOME_COLUMNS, [row], "id")
-            await fold_outcomes(session, [each["id"] for each in inserted])
+            appended = await session.append("outcome", OUTCOME_COLUMNS, rows)
+            await fold_outcomes(session, appended.kept)
             # Others who record outcomes need not wait; who records exposures must.
             assert await asyncio.wait_for(repository.record_outcomes([make.outcome("v")]), 2) == [True]
             exposing = asyncio.create_task(repository.record_exposures([make.exposure(experiment, "u")]))
@@ -111,10 +111,10 @@ async def test_an_outcome_being_recorded_is_seen_by_the_end_that_comes_at_the_sa
     async with open_database(postgres_url) as repository, connect(postgres_url) as database:
         experiment = await make.started(repository)
         await repository.record_exposures([make.exposure(experiment, "u")])
-        rows = [_outcome_row(make.outcome("u", value, seconds)) for value, seconds in ((1.0, 5), (2.0, 7))]
+        rows = outcome_rows([make.outcome("u", value, seconds) for value, seconds in ((1.0, 5), (2.0, 7))])
         async with database.transaction() as session:
-            inserted = await session.insert_new("outcome", OUTCOME_COLUMNS, rows, "id")
-            await fold_outcomes(session, [each["id"] for each in inserted])
+            appended = await session.append("outcome", OUTCOME_COLUMNS, rows)
+            await fold_outcomes(session, appended.kept)
             ending = asyncio.create_task(make.ended(repository, experiment, 6))
             await asyncio.wait([ending], timeout=0.3)
             assert not ending.done()
@@ -127,11 +127,12 @@ async def test_a_fold_goes_by_the_unit_even_into_tables_that_were_filled_a_momen
     async with open_database(postgres_url) as repository, connect(postgres_url) as database:
         experiment = await make.started(repository)
         await repository.record_exposures([make.exposure(experiment, f"u{n}") for n in range(2000)])
-        rows = [_outcome_row(make.outcome(f"u{n}")) for n in range(2000)]
+        rows = outcome_rows([make.outcome(f"u{n}") for n in range(2000)])
         async with database.transaction() as session:
-            ids = [row["id"] for row in await session.insert_new("outcome", OUTCOME_COLUMNS, rows, "id")]
+            ids = (await session.append("outcome", OUTCOME_COLUMNS, rows)).ids
             await session.lock_totals(shared=True)
-            plan = await session.rows(f"EXPLAIN (FORMAT JSON) {FOLD_OUTCOMES}", min(ids), max(ids), ids)
+            fold = FOLD_OUTCOMES.format(chosen="o.id BETWEEN ? AND ?")
+            plan = await session.rows(f"EXPLAIN (FORMAT JSON) {fold}", ids[0], ids[-1])
         nodes = _nodes(json.loads(plan[0]["QUERY PLAN"]))
         (node,) = [each for each in nodes if each.get("Relation Name") == "exposure"]
         assert "unit_id" in node.get("Index Cond", node.get("Recheck Cond", ""))
@@ -253,7 +254,7 @@ async def as_the_first_release(url, experiments, prompt, exposures, outcomes):
             row = (each.experiment_id, each.unit_id, each.variant_id, to_micros(each.occurred_at))
             columns = ("experiment_id", "unit_id", "variant_id", "occurred_at")
             await session.insert("exposure", dict(zip(columns, row, strict=True)))
-        await session.insert_new("outcome", OUTCOME_COLUMNS, list(map(_outcome_row, outcomes)), "id")
+        await session.insert_new("outcome", OUTCOME_COLUMNS, outcome_rows(outcomes), "id")
 
 
 async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
