@@ -21,7 +21,7 @@ def once(make: Callable[Concatenate[type[C], D, P], T]) -> Callable[Concatenate[
     made: Remembered[int, tuple[D, T]] = Remembered()
 
     @wraps(make)
-    def of(cls: type[C], value: D, *rest: P.args, **named: P.kwargs) -> T:
+    def of(cls: type[C], value: D, /, *rest: P.args, **named: P.kwargs) -> T:
         found = made.get(id(value))
         if found is None:
             found = made.keep(id(value), (value, make(cls, value, *rest, **named)))
