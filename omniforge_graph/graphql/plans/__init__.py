@@ -2,7 +2,19 @@
 
 from omniforge_graph.graphql.plans.batching import Batches, batched, one
 from omniforge_graph.graphql.plans.errors import StepAside
+from omniforge_graph.graphql.plans.mutations import MutationPlan, compile_mutation
 from omniforge_graph.graphql.plans.plan import Plan, compile_plan
 from omniforge_graph.graphql.plans.stable import Renderings, Stable
 
-__all__ = ["Batches", "Plan", "Renderings", "Stable", "StepAside", "batched", "compile_plan", "one"]
+__all__ = [
+    "Batches",
+    "MutationPlan",
+    "Plan",
+    "Renderings",
+    "Stable",
+    "StepAside",
+    "batched",
+    "compile_mutation",
+    "compile_plan",
+    "one",
+]

@@ -29,7 +29,7 @@ from omniforge_graph.graphql.plans.errors import Unplannable
 from omniforge_graph.graphql.plans.fields import Typename, converter_of, read_access
 from omniforge_graph.graphql.plans.shapes import Choice, Field, Items, Leaf, Object, Shape
 
-MOST_FIELDS: Final = 2_000
+MOST_FIELDS: Final = 1_000
 """Of an operation with more, those of each type counted where it may be one of several, there is no plan."""
 
 

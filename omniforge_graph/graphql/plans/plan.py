@@ -1,12 +1,12 @@
 """The plan of a query: what runs it with a context and variables."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from omniforge_graph.graphql.plans.collecting import read_operation
+from omniforge_graph.graphql.plans.collecting import MOST_FIELDS, read_operation
 from omniforge_graph.graphql.plans.conditions import find_conditions, fragments_of
 from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
 from omniforge_graph.graphql.plans.stable import Renderings
@@ -14,21 +14,26 @@ from omniforge_graph.graphql.plans.variables import VariableReader
 from omniforge_graph.graphql.plans.writing import Main, write
 
 MOST_VARIANTS: Final = 32
-"""For so many combinations of the values of its conditions is an operation compiled; for others graphql-core is."""
+"""For so many combinations of the values of its conditions an operation may be compiled; others it leaves alone."""
 
-Compile = Callable[[Mapping[str, bool]], Main]
+MOST_FIELDS_OF_VARIANTS: Final = 2 * MOST_FIELDS
+"""With so many fields together."""
+
+Compile: TypeAlias = Callable[[Mapping[str, bool]], tuple[Main, int]]
+"""Compiles for values of the conditions; tells how many fields that took."""
 
 
 class Plan:
     """The plan of one query: it answers only with complete data, without any error."""
 
-    __slots__ = ("_compile", "_conditions", "_main", "_reader", "_variants")
+    __slots__ = ("_compile", "_conditions", "_main", "_reader", "_size", "_variants")
 
     def __init__(self, reader: VariableReader, conditions: Sequence[str], compile_for: Compile) -> None:
         self._reader = reader
         self._conditions = conditions
         self._compile = compile_for
-        self._main = None if conditions else compile_for({})
+        self._main = None if conditions else compile_for({})[0]
+        self._size = 0
         self._variants: dict[tuple[Any, ...], Main | None] = {}
 
     def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> Coroutine[Any, Any, dict[str, Any]]:
@@ -55,12 +60,16 @@ class Plan:
         return main
 
     def _variant(self, key: tuple[Any, ...]) -> Main | None:
-        if len(self._variants) >= MOST_VARIANTS or not all(type(each) is bool for each in key):
-            raise StepAside("A condition is null, or there are too many combinations of them.")
+        if not all(type(each) is bool for each in key):
+            raise StepAside("A condition is null.")
+        if len(self._variants) >= MOST_VARIANTS or self._size >= MOST_FIELDS_OF_VARIANTS:
+            raise StepAside("The operation has too many combinations of conditions.")
         try:
-            return self._compile(dict(zip(self._conditions, key, strict=True)))
+            main, size = self._compile(dict(zip(self._conditions, key, strict=True)))
         except (Unplannable, RecursionError):
             return None
+        self._size += size
+        return main
 
 
 def compile_plan(
@@ -77,8 +86,9 @@ def compile_plan(
     if reader is None:
         return None
 
-    def compile_for(conditions: Mapping[str, bool]) -> Main:
-        return write(schema, read_operation(schema, document, operation, conditions), renderings)
+    def compile_for(conditions: Mapping[str, bool]) -> tuple[Main, int]:
+        root = read_operation(schema, document, operation, conditions)
+        return write(schema, root, renderings), root.size
 
     try:
         return Plan(reader, find_conditions(operation, fragments_of(document)), compile_for)

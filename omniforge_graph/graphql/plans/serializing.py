@@ -1,10 +1,9 @@
 """Scalars and enums: the schema's own serialisation, and short cuts where they provably change nothing."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from graphql import (
     GraphQLBoolean,
@@ -31,31 +30,28 @@ OWN_SERIALIZATION: Final[Mapping[GraphQLScalarType, str]] = MappingProxyType(
 )
 """When a value is its own serialisation, in Python."""
 
-Bind: TypeAlias = Callable[[str, Any], str]
-"""Gives a constant a name in the code that is being written; the text is a prefix of the name."""
 
-
-def write_leaf(leaf: GraphQLLeafType, first: str, name: str, bind: Bind, *, nullable: bool) -> str:
+def write_leaf(leaf: GraphQLLeafType, first: str, name: str, serialize: str, names: str, *, nullable: bool) -> str:
     """Return the Python expression of a leaf's serialisation.
 
-    `first` is how the expression mentions the value first, perhaps as an assignment to `name`: how it does later.
+    Args:
+        leaf: the type.
+        first: how the expression mentions the value first, perhaps as an assignment to `name`.
+        name: how it does later.
+        serialize: how it mentions the type's `serializer`.
+        names: how it mentions the `get` of the type's `enum_names`.
+        nullable: whether the value may be null.
     """
     own = OWN_SERIALIZATION.get(leaf) if isinstance(leaf, GraphQLScalarType) else None
     if own:
         null = f" or {name} is None" if nullable else ""
-        serialize = bind("serialize", serializer(leaf))
         return f"{name} if {own.format(first=first, name=name)}{null} else {serialize}({name})"
     if nullable:
-        return f"None if {first} is None else ({_write_given(leaf, name, name, bind)})"
-    return _write_given(leaf, first, name, bind)
-
-
-def _write_given(leaf: GraphQLLeafType, first: str, name: str, bind: Bind) -> str:
-    serialize = bind("serialize", serializer(leaf))
+        return f"None if {first} is None else ({write_leaf(leaf, name, name, serialize, names, nullable=False)})"
     if isinstance(leaf, CustomGraphQLEnumType):
-        return f"{bind('names', enum_names(leaf).get)}(id({first})) or {serialize}({name})"
+        return f"{names}(id({first})) or {serialize}({name})"
     if leaf.coerce_output_value is isoformat:
-        return f"{name}.isoformat() if type({first}) is {bind('kind', datetime)} else {serialize}({name})"
+        return f"{name}.isoformat() if type({first}) is datetime else {serialize}({name})"
     return f"{serialize}({first})"
 
 
@@ -72,7 +68,9 @@ def serializer(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     return serialize
 
 
-def enum_names(leaf: CustomGraphQLEnumType) -> Mapping[int, str]:
-    """Return the names of an enum's members by their identity, which lasts as long as their class."""
+def enum_names(leaf: GraphQLLeafType) -> Mapping[int, str]:
+    """Return the names of an enum's members by their identity, which lasts as long as their class; else nothing."""
+    if not isinstance(leaf, CustomGraphQLEnumType):
+        return {}
     members: Iterable[Enum] = leaf.wrapped_cls
     return {id(member): leaf.coerce_output_value(member) for member in members}

@@ -22,6 +22,7 @@ class Leaf:
     type: GraphQLLeafType
     nullable: bool
     pure = True
+    size = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,11 @@ class Items:
         """Whether no resolver is called for anything below."""
         return self.item.pure
 
+    @property
+    def size(self) -> int:
+        """How many fields there are below, over all types."""
+        return self.item.size
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object:
@@ -49,6 +55,11 @@ class Object:
     def pure(self) -> bool:
         """Whether no resolver is called for anything below."""
         return all(not isinstance(each.access, Call) and each.shape.pure for each in self.fields.values())
+
+    @property
+    def size(self) -> int:
+        """How many fields there are below, over all types."""
+        return sum(1 + each.shape.size for each in self.fields.values())
 
     @property
     def definition(self) -> StrawberryObjectDefinition:
@@ -82,6 +93,11 @@ class Choice:
     def pure(self) -> bool:
         """Whether no resolver is called for anything below."""
         return all(each.pure for each in self.objects.values())
+
+    @property
+    def size(self) -> int:
+        """How many fields there are below, over all types."""
+        return sum(each.size for each in self.objects.values())
 
 
 Shape: TypeAlias = Leaf | Items | Object | Choice

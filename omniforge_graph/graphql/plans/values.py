@@ -29,6 +29,13 @@ def refuse_null(value: Any) -> None:
     refuse_awkward(value)
 
 
+def given(value: Any) -> Any:
+    """Return an argument that must not be null."""
+    if value is None:
+        raise StepAside("A non-null argument is null.")
+    return value
+
+
 def sequence(value: Any) -> Sequence[Any]:
     """Return the items of what a resolver gave as a list."""
     if type(value) is tuple:
