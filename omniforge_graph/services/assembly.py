@@ -64,7 +64,7 @@ def assemble(
     standby = Standby(snapshots, keeper, feed, clock)
     feed.follow(standby)
     selector = Selector(keeper, feed)
-    _offer_gauges(telemetry, selector, feed)
+    _offer_gauges(telemetry, selector, feed, broker)
     analyses = AnalysisService(repository, registry, ExperimentAnalyzer(registry), clock=clock)
     return Services(
         repository=repository,
@@ -87,7 +87,7 @@ def assemble(
     )
 
 
-def _offer_gauges(telemetry: Telemetry, selector: Selector, feed: ChangeFeed) -> None:
+def _offer_gauges(telemetry: Telemetry, selector: Selector, feed: ChangeFeed, broker: ExperimentBroker) -> None:
     offer, standing = telemetry.gauge, selector.standing
     offer("snapshot_age_seconds", "Since selection was last known to be up to date.", lambda: standing().age)
     offer(
@@ -96,3 +96,4 @@ def _offer_gauges(telemetry: Telemetry, selector: Selector, feed: ChangeFeed) ->
     offer("experiments_running", "Experiments that selection assigns units to.", lambda: standing().running)
     offer("feed_lag_seconds", "Since the change feed was last read; beyond the interval it lags.", lambda: feed.age)
     offer("feed_sequence", "The newest change in force here.", lambda: feed.sequence or 0)
+    offer("subscriptions_open", "Subscriptions to experiments.", lambda: broker.subscribers)

@@ -46,6 +46,11 @@ class ExperimentBroker:
         self._feed = feed
         self._mailboxes: dict[str, set[Mailbox]] = defaultdict(set)
 
+    @property
+    def subscribers(self) -> int:
+        """How many watch at this moment."""
+        return sum(map(len, self._mailboxes.values()))
+
     async def load(self) -> None:
         """Nothing to load: subscribers begin with the state they read themselves."""
 

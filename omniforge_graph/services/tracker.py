@@ -219,6 +219,8 @@ class ExposureTracker:
     async def _record(self, batch: Sequence[Exposure]) -> None:
         new = await self._repository.record_exposures(batch)
         counts = Counter(each.experiment_id for each, is_new in zip(batch, new, strict=True) if is_new)
+        self._telemetry.events_recorded += counts.total()
+        self._telemetry.events_duplicate += len(batch) - counts.total()
         for experiment_id, count in counts.items():
             self._registry.events_recorded(experiment_id, count)
 

@@ -73,3 +73,14 @@ async def test_an_experiment_of_another_tenant_does_not_exist(world) -> None:
     )
     with pytest.raises(ExperimentNotFoundError):
         await anext(world.services.broker.watch(experiment.id, caller=Caller("svc", "t2")))
+
+
+async def test_who_watches_is_counted(world) -> None:
+    draft, broker = await world.experiment(), world.services.broker
+    assert broker.subscribers == 0
+    async with aclosing(broker.watch(draft.id)) as one, aclosing(broker.watch(draft.id)) as other:
+        await anext(one)
+        assert broker.subscribers == 1
+        await anext(other)
+        assert broker.subscribers == 2
+    assert broker.subscribers == 0
