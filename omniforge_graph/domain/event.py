@@ -1,7 +1,7 @@
 """What happened: exposures and outcomes, and the receipt for a batch of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -62,7 +62,7 @@ class ExposureEvent:
     experiment_id: str
     unit_id: str
     occurred_at: datetime | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] | None = None
 
 
 class Exposure(NamedTuple):

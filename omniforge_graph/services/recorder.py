@@ -1,50 +1,32 @@
 """Recording what happened: batches of exposures and outcomes, each event judged on its own, all durable together."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
-from omniforge_graph.domain.event import (
-    MAX_BATCH,
-    BatchReceipt,
-    Exposure,
-    ExposureEvent,
-    Outcome,
-    OutcomeEvent,
-    Rejection,
-    clean_attributes,
-)
-from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
-from omniforge_graph.domain.measurement import sources_of
+from omniforge_graph.domain.event import MAX_BATCH, BatchReceipt, Exposure, ExposureEvent, Outcome, OutcomeEvent
+from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
-from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
-from omniforge_graph.errors import (
-    ExperimentNotFoundError,
-    ExperimentNotRunningError,
-    MetricNotFoundError,
-    OmniForgeError,
-    ValidationError,
-)
+from omniforge_graph.errors import PurgedError, ValidationError
 from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
-from omniforge_graph.services.identity import Clock, as_utc, utc_now
+from omniforge_graph.services.asking import Together
+from omniforge_graph.services.exposure_judge import ExposureJudge
+from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.ingestion import BACKLOG, Backlog, GroupCommit
+from omniforge_graph.services.judging import Judged, judge
+from omniforge_graph.services.outcome_judge import OutcomeJudge
 from omniforge_graph.services.repository import PromptRepository
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far into the future a client's clock may run; what it dates later than now is recorded as of now."""
-
-Event = TypeVar("Event")
-Record = TypeVar("Record")
+from omniforge_graph.telemetry import Telemetry
 
 
 class EventRecorder:
-    """Checks events, records the good ones in one transaction and says what became of each.
+    """Checks events, records the good ones and says what became of each once they are durable.
 
-    ``EventRecorder(repository)`` alone works, with the installed plugins.
+    What several requests bring at the same time is written in one transaction, each request's good events all or none.
+    ``EventRecorder(repository)`` alone works, with the installed plugins. `backlog` is how many events may wait.
     """
 
     def __init__(
@@ -54,11 +36,19 @@ class EventRecorder:
         registry: PluginRegistry | None = None,
         allocator: TrafficAllocator | None = None,
         clock: Clock = utc_now,
+        backlog: int = BACKLOG,
+        telemetry: Telemetry | None = None,
     ) -> None:
-        self._repository = repository
         self._registry = registry or installed_plugins()
         self._allocator = allocator or TrafficAllocator(self._registry)
         self._clock = clock
+        self._telemetry = telemetry or Telemetry()
+        self._backlog = Backlog(backlog, self._telemetry)
+        self._telemetry.gauge("ingest_backlog", "Events that wait to be written.", lambda: self._backlog.waiting)
+        self._exposures = GroupCommit[Exposure](repository.record_exposures)
+        self._outcomes = GroupCommit[Outcome](repository.record_outcomes)
+        self._experiments = Together(repository.get_experiments)
+        self._declarations = Together(repository.declarations)
 
     async def record_exposures(self, events: Sequence[ExposureEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record exposures; the variant is the one the unit is assigned. The first exposure of a unit counts.
@@ -68,151 +58,67 @@ class EventRecorder:
 
         Raises:
             ValidationError: no events or more than 5,000.
+            RateLimitedError: too many events wait to be written; `retry_after` says for how many seconds.
         """
         _check_size(len(events))
-        found = await self._repository.get_experiments({event.experiment_id for event in events})
-        experiments = {key: each for key, each in found.items() if caller.may_see(each.tenant_id)}
-        now = self._clock()
-        good, rejected = _sift(events, lambda event: self._exposure(event, experiments, now))
-        new = await self._repository.record_exposures([exposure for _, exposure in good]) if good else []
-        self._tell([exposure.experiment_id for (_, exposure), is_new in zip(good, new, strict=True) if is_new])
-        return _receipt(len(events), good, new, rejected)
+        with self._backlog.taken_on(len(events)):
+            experiments = await self._visible({event.experiment_id for event in events}, caller)
+            judged = await judge(events, ExposureJudge(experiments, self._allocator, self._clock()))
+            judged, new = await self._write_exposures(judged)
+        return self._finish(len(events), judged, new)
 
     async def record_outcomes(self, events: Sequence[OutcomeEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record outcomes. One with an event id is recorded once; without one, each event counts.
 
         Raises:
             ValidationError: no events or more than 5,000.
+            RateLimitedError: too many events wait to be written; `retry_after` says for how many seconds.
         """
         _check_size(len(events))
-        named = {event.experiment_id for event in events if event.experiment_id is not None}
-        found = await self._repository.get_experiments(named) if named else {}
-        experiments = {key: each for key, each in found.items() if caller.may_see(each.tenant_id)}
+        with self._backlog.taken_on(len(events)):
+            experiments = await self._visible({event.experiment_id for event in events}, caller)
+            declared = await self._declared({event.metric for event in events}, caller)
+            judged = await judge(events, OutcomeJudge(experiments, declared, self._clock(), caller))
+            new = await self._outcomes.write(judged.records)
+        return self._finish(len(events), judged, new)
+
+    async def close(self) -> None:
+        """Take no more events on, and wait for those that are on their way."""
+        await self._backlog.close()
+
+    async def _visible(self, ids: set[str | None], caller: Caller) -> Mapping[str, PromptExperiment]:
+        named = [each for each in ids if each is not None]
+        found = await self._experiments.ask(named) if named else {}
+        return {key: found[key] for key in named if key in found and caller.may_see(found[key].tenant_id)}
+
+    async def _declared(self, keys: set[str], caller: Caller) -> Mapping[str, Sequence[Metric]]:
         declared: dict[str, list[Metric]] = {}
-        for tenant_id, metric in await self._repository.declarations({event.metric for event in events}):
+        for tenant_id, metric in await self._declarations.ask(keys):
             if caller.may_see(tenant_id):
                 declared.setdefault(metric.key, []).append(metric)
-        now = self._clock()
-        good, rejected = _sift(events, lambda event: _outcome(event, experiments, declared, now, caller))
-        new = await self._repository.record_outcomes([outcome for _, outcome in good]) if good else []
-        self._tell([outcome.experiment_id for (_, outcome), is_new in zip(good, new, strict=True) if is_new])
-        return _receipt(len(events), good, new, rejected)
+        return declared
 
-    def _exposure(self, event: ExposureEvent, experiments: Mapping[str, PromptExperiment], now: datetime) -> Exposure:
-        unit_id = clean_text(event.unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
-        experiment = experiments.get(event.experiment_id)
-        if experiment is None:
-            raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))
-        occurred_at = _moment(event.occurred_at, now)
-        attributes = clean_attributes(event.attributes)
-        if not _takes_exposures(experiment, event.occurred_at is not None, occurred_at):
-            raise ExperimentNotRunningError(
-                f"Experiment {experiment.id} is {experiment.status} and takes no exposure now; one that happened "
-                "while it ran needs its occurredAt.",
-                path=("experimentId",),
-            )
-        variant_id = self._allocator.allocate(experiment, unit_id)
-        return Exposure(experiment.id, unit_id, variant_id, occurred_at, attributes)
+    async def _write_exposures(self, judged: Judged[Exposure]) -> tuple[Judged[Exposure], Sequence[bool]]:
+        """Write what was judged good, and reject what turns out to lie among outcomes that are kept as sums only."""
+        while True:
+            try:
+                return judged, await self._exposures.write(judged.records)
+            except PurgedError as problem:
+                refused = problem.refused.intersection(each[:2] for each in judged.records)
+                if not refused:
+                    raise
+                judged = judged.without(problem, refused)
 
-    def _tell(self, experiment_ids: Sequence[str | None]) -> None:
-        for experiment_id, count in Counter(experiment_ids).items():
+    def _finish(self, size: int, judged: Judged[Exposure] | Judged[Outcome], new: Sequence[bool]) -> BatchReceipt:
+        """Count what became of a batch, tell observers, and return the receipt."""
+        recorded = sum(new)
+        self._telemetry.events_recorded += recorded
+        self._telemetry.events_duplicate += len(new) - recorded
+        self._telemetry.events_rejected += len(judged.rejected)
+        fresh: Iterable[Exposure | Outcome] = compress(judged.records, new)
+        for experiment_id, count in Counter(each.experiment_id for each in fresh).items():
             self._registry.events_recorded(experiment_id, count)
-
-
-def _takes_exposures(experiment: PromptExperiment, dated: bool, occurred_at: datetime) -> bool:
-    if experiment.is_running:
-        return True
-    if experiment.status is ExperimentStatus.PAUSED:
-        return dated
-    if experiment.status is ExperimentStatus.COMPLETED:
-        return dated and experiment.end_date is not None and occurred_at <= experiment.end_date
-    return False
-
-
-def _outcome(
-    event: OutcomeEvent,
-    experiments: Mapping[str, PromptExperiment],
-    declared: Mapping[str, Sequence[Metric]],
-    now: datetime,
-    caller: Caller,
-) -> Outcome:
-    unit_id = clean_text(event.unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
-    event_id = event.event_id
-    if event_id is not None:
-        clean_text(event_id, ("eventId",), maximum=MAX_IDENTIFIER)
-    metrics: Sequence[Metric]
-    if event.experiment_id is None:
-        metrics = declared.get(event.metric, ())
-    else:
-        experiment = experiments.get(event.experiment_id)
-        if experiment is None:
-            raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))
-        # What a ratio or a covariate reads may be recorded for the experiment too, though it measures it only there.
-        read = any(source.metric == event.metric for each in experiment.metrics for source in sources_of(each))
-        metrics = declared.get(event.metric, ()) if read else ()
-        if not metrics or event.metric in {each.key for each in experiment.metrics}:
-            metrics = [experiment.metric(event.metric)]
-    if not metrics:
-        raise MetricNotFoundError(
-            f"Nobody declared the metric {event.metric!r}: declare it with an experiment or on its own first.",
-            path=("metric",),
-        )
-    value = _number(event.value)
-    problems = [metric.value_problem(value) for metric in metrics]
-    if all(problems):
-        raise ValidationError(str(problems[0]), path=("value",))
-    return Outcome(
-        unit_id=unit_id,
-        metric=event.metric,
-        value=value,
-        occurred_at=_moment(event.occurred_at, now),
-        event_id=event_id,
-        experiment_id=event.experiment_id,
-        tenant_id=caller.tenant_id,
-    )
-
-
-def _number(value: object) -> float:
-    if isinstance(value, int | float):
-        with suppress(OverflowError):
-            return float(value)
-    raise ValidationError(f"value must be a number, not {str(value)[:40]!r}.", path=("value",))
-
-
-def _moment(occurred_at: datetime | None, now: datetime) -> datetime:
-    if occurred_at is None:
-        return now
-    if not isinstance(occurred_at, datetime):
-        raise ValidationError(f"occurredAt must be a datetime, not {type(occurred_at).__name__}.", path=("occurredAt",))
-    try:
-        moment = as_utc(occurred_at)
-    except OverflowError:
-        raise ValidationError("occurredAt lies outside of the calendar.", path=("occurredAt",)) from None
-    if moment > now + CLOCK_SKEW:
-        raise ValidationError(
-            f"occurredAt {moment.isoformat()} lies in the future; it is {now.isoformat(timespec='seconds')} here.",
-            path=("occurredAt",),
-        )
-    return min(moment, now)
-
-
-def _sift(
-    events: Sequence[Event], check: Callable[[Event], Record]
-) -> tuple[list[tuple[int, Record]], list[Rejection]]:
-    good: list[tuple[int, Record]] = []
-    rejected: list[Rejection] = []
-    for index, event in enumerate(events):
-        try:
-            good.append((index, check(event)))
-        except OmniForgeError as problem:
-            rejected.append(Rejection(index, problem.code, problem.message))
-    return good, rejected
-
-
-def _receipt(
-    size: int, good: Sequence[tuple[int, object]], new: Sequence[bool], rejected: Sequence[Rejection]
-) -> BatchReceipt:
-    return BatchReceipt.of(size, ((index, is_new) for (index, _), is_new in zip(good, new, strict=True)), rejected)
+        return BatchReceipt.of(size, zip(judged.places, new, strict=True), judged.rejected)
 
 
 def _check_size(size: int) -> None:

@@ -9,6 +9,7 @@ from omniforge_graph.domain.event import EventStatus, ExposureEvent, OutcomeEven
 from omniforge_graph.domain.measurement import NO_VALUE, UnitQuestion, sources_of
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.errors import ErrorCode, UnavailableError, ValidationError
+from omniforge_graph.services.recorder import EventRecorder
 
 
 async def units(world, experiment, metric: str = "won") -> dict[str, tuple[int, float | None]]:
@@ -274,7 +275,7 @@ async def test_a_refused_write_acknowledges_nothing(world, monkeypatch) -> None:
 
     monkeypatch.setattr(world.services.repository, "record_exposures", away)
     with pytest.raises(UnavailableError):
-        await world.services.recorder.record_exposures([ExposureEvent(experiment.id, "a")])
+        await EventRecorder(world.services.repository).record_exposures([ExposureEvent(experiment.id, "a")])
 
 
 async def test_five_thousand_events_at_once(world) -> None:

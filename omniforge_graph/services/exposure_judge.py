@@ -1,0 +1,62 @@
+"""Which exposures can be recorded, and of which variant they are."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from omniforge_graph.domain.event import NO_ATTRIBUTES, Exposure, ExposureEvent, clean_attributes
+from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
+from omniforge_graph.domain.text import MAX_IDENTIFIER, are_clean, clean_text
+from omniforge_graph.errors import ExperimentNotFoundError, ExperimentNotRunningError, OmniForgeError
+from omniforge_graph.services.allocator import Assigner, TrafficAllocator
+from omniforge_graph.services.judging import happened_at
+
+
+class ExposureJudge:
+    """Knows the experiments that a caller's exposures name, and assigns the units."""
+
+    def __init__(self, experiments: Mapping[str, PromptExperiment], allocator: TrafficAllocator, now: datetime) -> None:
+        self._experiments = experiments
+        self._allocator = allocator
+        self._now = now
+        self._assigners: dict[str, Assigner] = {}
+
+    def one(self, event: ExposureEvent) -> Exposure:
+        """Return the exposure of an event; raise what is wrong with it."""
+        clean_text(event.unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
+        return self._exposure(event)
+
+    def all(self, events: Sequence[ExposureEvent]) -> Sequence[Exposure] | None:
+        """Return the exposures of events that are all fine; None if one of them may not be."""
+        if not are_clean([event.unit_id for event in events], maximum=MAX_IDENTIFIER):
+            return None
+        try:
+            return [self._exposure(event) for event in events]
+        except OmniForgeError:
+            return None
+
+    def _exposure(self, event: ExposureEvent) -> Exposure:
+        experiment = self._experiments.get(event.experiment_id)
+        if experiment is None:
+            raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))
+        moment = happened_at(event.occurred_at, self._now)
+        attributes = NO_ATTRIBUTES if event.attributes is None else clean_attributes(event.attributes)
+        if not _takes_exposures(experiment, event.occurred_at is not None, moment):
+            raise ExperimentNotRunningError(
+                f"Experiment {experiment.id} is {experiment.status} and takes no exposure now; one that happened "
+                "while it ran needs its occurredAt.",
+                path=("experimentId",),
+            )
+        assign = self._assigners.get(experiment.id)
+        if assign is None:
+            assign = self._assigners[experiment.id] = self._allocator.assigner(experiment)
+        return Exposure(experiment.id, event.unit_id, assign(event.unit_id), moment, attributes)
+
+
+def _takes_exposures(experiment: PromptExperiment, dated: bool, occurred_at: datetime) -> bool:
+    if experiment.is_running:
+        return True
+    if experiment.status is ExperimentStatus.PAUSED:
+        return dated
+    if experiment.status is ExperimentStatus.COMPLETED:
+        return dated and experiment.end_date is not None and occurred_at <= experiment.end_date
+    return False
