@@ -1,7 +1,8 @@
 """Plans of mutations: one field, whose resolver runs once; whatever comes of it is answered."""
 
+import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from graphql import (
@@ -24,10 +25,13 @@ from omniforge_graph.graphql.plans.stable import Renderings
 from omniforge_graph.graphql.plans.variables import VariableReader
 from omniforge_graph.graphql.plans.writing import Main, write
 
-GATHERED = Leaf(GraphQLScalarType("Call"), nullable=False)
+LARGE: Final = 128 * 1024
+"""Bytes of variables that take so long to read that others get a turn before the resolver begins."""
+
+GATHERED: Final = Leaf(GraphQLScalarType("Call"), nullable=False)
 """What a call that is yet to be made will be made with, given on as it is."""
 
-RETURNED = Call(
+RETURNED: Final = Call(
     lambda info: info.context,
     takes_source=False,
     source_names=(),
@@ -70,6 +74,8 @@ class MutationPlan:
         positional, named = (await self._prepare(context, values))[self._field.key]
         if self._call.info_name:
             named[self._call.info_name] = self._field.info(context, variables)
+        if variables is not None and memoryview(variables).nbytes > LARGE:
+            await asyncio.sleep(0)
         try:
             value = self._call.function(*positional, **named)
             if is_awaitable(value):

@@ -26,7 +26,8 @@ CLASSES: dict[str, Any] = {
     if isinstance(type_, GraphQLInputObjectType)
     and isinstance(definition := type_.extensions["strawberry-definition"], StrawberryObjectDefinition)
 }
-PROBES = Probes(CLASSES | {"outcomes": list[CLASSES["OutcomeInput"] | None] | None})
+Outcome = CLASSES["OutcomeInput"]
+PROBES = Probes(CLASSES | {"outcomes": list[Outcome | None] | None})
 
 offsets = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 json_values = st.recursive(
