@@ -26,7 +26,7 @@ PLAN, GRAPHQL_CORE, REFUSED = range(len(_KINDS))
 """Who answered a request: a compiled plan, graphql-core, or nobody because it was refused before either."""
 
 COUNTERS: Final = {
-    "selections": "Slots that selection answered.",
+    "selections": "Selections: one for each slot of selectVariants, one for each selectVariant.",
     "exposures_tracked": "Exposures that selection queued.",
     "exposures_spooled": "Tracked exposures that went to the local file because the database was away or slow.",
     "exposures_replayed": "Tracked exposures written from a local file to the database.",

@@ -63,7 +63,7 @@ def assemble(
     feed.follow(broker)
     standby = Standby(snapshots, keeper, feed, clock)
     feed.follow(standby)
-    selector = Selector(keeper, feed)
+    selector = Selector(keeper, feed, telemetry)
     _offer_gauges(telemetry, selector, feed, broker)
     analyses = AnalysisService(repository, registry, ExperimentAnalyzer(registry), clock=clock)
     return Services(
@@ -76,7 +76,7 @@ def assemble(
             repository, registry=registry, feed=feed, selector=selector, analyses=analyses, clock=clock
         ),
         selector=selector,
-        recorder=EventRecorder(repository, registry=registry, allocator=allocator, clock=clock),
+        recorder=EventRecorder(repository, registry=registry, allocator=allocator, clock=clock, telemetry=telemetry),
         tracker=ExposureTracker(
             repository, registry, interval=flush_interval, clock=clock, spool=spool, telemetry=telemetry
         ),

@@ -12,6 +12,7 @@ from omniforge_graph.services.feed import ChangeFeed
 from omniforge_graph.services.identity import utc_now
 from omniforge_graph.services.keeper import SnapshotKeeper
 from omniforge_graph.services.snapshot import Keys, PromptEntry
+from omniforge_graph.telemetry import Telemetry
 
 MAX_NAMES = 10_000
 """How many names of slots are remembered as being in order."""
@@ -34,9 +35,10 @@ class Standing:
 class Selector:
     """Resolves slots against the snapshot and assigns the unit."""
 
-    def __init__(self, keeper: SnapshotKeeper, feed: ChangeFeed) -> None:
+    def __init__(self, keeper: SnapshotKeeper, feed: ChangeFeed, telemetry: Telemetry | None = None) -> None:
         self._keeper = keeper
         self._feed = feed
+        self._telemetry = telemetry or Telemetry()
         self._names: set[str] = set()
 
     def standing(self) -> Standing:
@@ -65,6 +67,7 @@ class Selector:
         entries = self._at_hand(slots, tenant_id, unit, caller)
         if entries is None:
             entries = await self._find(slots, tenant_id, unit_id, caller)
+        self._telemetry.selections += len(entries)
         return [
             (entry.assigned(tenant_id, unit) or entry.current).to(slots[index].slot)
             for index, entry in enumerate(entries)
@@ -83,6 +86,7 @@ class Selector:
         entries = self._at_hand(slots, tenant_id, unit, caller)
         if entries is None:
             entries = await self._find(slots, tenant_id, unit_id, caller)
+        self._telemetry.selections += 1
         for index, entry in enumerate(entries):  # zip, when strict, takes a third of the whole selection's time
             answer = entry.assigned(tenant_id, unit)
             if answer is not None:

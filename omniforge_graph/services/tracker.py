@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -30,12 +29,12 @@ CLOSE_SECONDS = 3.0
 
 
 class ExposureTracker:
-    """Collects exposures without delaying anyone, and writes them every `interval` seconds or when a batch is full.
+    """Collects exposures without delaying anyone, and has them written within `interval` seconds.
 
-    If the database has not taken them after another interval, they go to the spool, and from there to the database
-    once it is back. So a killed process loses at most what the last two intervals brought, and of that only what the
-    database has not got. Recording is idempotent (the first exposure of a unit counts): nothing is lost by writing an
-    exposure twice, and the memory of units seen before only saves work.
+    They are written together every half of the interval, or when a batch is full. What the database has not taken after
+    the other half goes to the spool, and from there to the database once it is back. So a killed process loses what the
+    last interval brought, at most. Recording is idempotent (the first exposure of a unit counts): nothing is lost by
+    writing an exposure twice, and the memory of units seen before only saves work.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class ExposureTracker:
     ) -> None:
         self._repository = repository
         self._registry = registry
-        self._interval = interval
+        self._pace = interval / 2
         self._clock = clock
         self._spool = spool
         self._telemetry = telemetry = telemetry or Telemetry()
@@ -60,9 +59,10 @@ class ExposureTracker:
         self._seen = SeenUnits()
         self._young = self._seen.young
         self._writing, self._saving = asyncio.Lock(), asyncio.Lock()
-        self._began: float | None = None
+        self._full, self._urgent = asyncio.Event(), asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
+        self._late = False
         self._refused = False
-        self._full, self._crowded = asyncio.Event(), asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ collecting: for every request
@@ -122,7 +122,7 @@ class ExposureTracker:
         if len(waiting) >= MAX_BATCH:
             self._full.set()
         if self._is_crowded():
-            self._crowded.set()
+            self._urgent.set()
 
     # ------------------------------------------------------------ writing: beside the requests
 
@@ -133,13 +133,15 @@ class ExposureTracker:
             UnavailableError: the database is away; everything still waits, in memory or on disk.
         """
         async with self._writing:
-            self._began = self._began or time.monotonic()
+            if self._patience is None:
+                self._patience = asyncio.get_running_loop().call_later(self._pace, self._lose_patience)
             if self._replay is not None:
                 await self._replay.run()
             while batch := list(islice(self._waiting.values(), MAX_BATCH)):
                 await self._record(batch)
                 self._settle(batch)
-            self._began = None
+            self._patience.cancel()
+            self._patience, self._late = None, False
 
     async def save(self) -> None:
         """Move what waits to the spool, as far as it has room; what the disk refuses goes on waiting."""
@@ -159,7 +161,7 @@ class ExposureTracker:
             self._settle(batch[:kept])
 
     async def run(self) -> None:
-        """Write every interval until cancelled; an outage is waited out, with the spool's help."""
+        """Write until cancelled; an outage is waited out, with the spool's help."""
         self._running = asyncio.current_task()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_writing())
@@ -168,7 +170,7 @@ class ExposureTracker:
     async def close(self) -> None:
         """End `run` and write what waits, within seconds: to the database, or to the spool if it is away or slow."""
         writing = None
-        if self._spool is None or not self._is_late():
+        if self._spool is None or not self._late:
             writing = asyncio.create_task(self.flush())
             await asyncio.wait({writing}, timeout=CLOSE_SECONDS)
         await self.save()
@@ -183,15 +185,15 @@ class ExposureTracker:
             await asyncio.to_thread(self._spool.close)
 
     async def _keep_writing(self) -> None:
-        delay = self._interval
+        delay = self._pace
         while True:
             # In an outage a full batch is no reason to hurry.
-            await (_pause(self._full, delay) if delay == self._interval else asyncio.sleep(delay))
+            await (_pause(self._full, delay) if delay == self._pace else asyncio.sleep(delay))
             try:
                 await self.flush()
-                delay = self._interval
+                delay = self._pace
             except Exception as problem:
-                if delay == self._interval:
+                if delay == self._pace:
                     unexpected = not isinstance(problem, OmniForgeError)
                     logger.warning("Tracked exposures wait for the database: %s", problem, exc_info=unexpected)
                 delay = min(2 * delay, LONGEST_DELAY)
@@ -199,22 +201,22 @@ class ExposureTracker:
     async def _keep_saving(self) -> None:
         dropped = 0
         while True:
-            await _pause(self._crowded, self._interval)
-            if self._waiting and (self._is_late() or self._is_crowded()):
+            await _pause(self._urgent, self._pace)
+            if self._waiting and (self._late or self._is_crowded()):
                 await self.save()
             if self._telemetry.exposures_dropped > dropped:
                 dropped = self._telemetry.exposures_dropped
                 logger.error("%d tracked exposures were dropped so far: memory and disk are full", dropped)
             if self._is_crowded():
                 # Neither database nor disk takes them: more of them coming in is no reason to try again at once.
-                await asyncio.sleep(self._interval)
+                await asyncio.sleep(self._pace)
 
     def _is_crowded(self) -> bool:
         return len(self._waiting) >= MAX_WAITING // 2
 
-    def _is_late(self) -> bool:
-        """Return whether the database has not taken for an interval what it was given."""
-        return self._began is not None and time.monotonic() - self._began >= self._interval
+    def _lose_patience(self) -> None:
+        self._late = True
+        self._urgent.set()
 
     async def _record(self, batch: Sequence[Exposure]) -> None:
         new = await self._repository.record_exposures(batch)

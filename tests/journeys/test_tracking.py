@@ -17,7 +17,7 @@ SELECT = """query($prompts: [PromptSlotInput!]!, $unit: ID!, $told: JSON) {
   selectVariant(prompts: $prompts, tenantId: $unit, attributes: $told) { experimentId promptVersion { content } }
 }"""
 INTERVAL = 0.2
-SPOOLED = 2 * INTERVAL + 1
+SPOOLED = INTERVAL + 1
 """Seconds after which what was tracked in an outage is on disk: the promise, and a second for a busy machine."""
 
 
