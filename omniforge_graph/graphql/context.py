@@ -8,12 +8,14 @@ import strawberry
 
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.graphql.plans import Batches
-from omniforge_graph.graphql.transport import BackgroundQueue
+from omniforge_graph.graphql.transport import BackgroundQueue, Headers
 from omniforge_graph.services.assembly import Services
 
 ACTOR_HEADER = "omniforge-actor"
 TENANT_HEADER = "omniforge-tenant"
 REQUEST_ID_HEADER = "x-request-id"
+
+CALLER_HEADERS: Final = frozenset(name.encode() for name in (ACTOR_HEADER, TENANT_HEADER, REQUEST_ID_HEADER))
 
 ANONYMOUS: Final = Caller(actor="anonymous")
 """Who asks when no header says who."""
@@ -46,19 +48,18 @@ def read_caller(headers: Mapping[str, str]) -> Caller:
 
     Without a tenant header the caller is not confined. Raises `TextError` for a header that cannot be stored.
     """
-    actor, tenant_id, request_id = (
-        _read(headers, ACTOR_HEADER), _read(headers, TENANT_HEADER), _read(headers, REQUEST_ID_HEADER),
-    )  # fmt: skip
-    if actor is tenant_id is request_id is None:
+    if isinstance(headers, Headers) and not headers.has_any(CALLER_HEADERS):
         return ANONYMOUS
-    return Caller(actor=actor or "anonymous", tenant_id=tenant_id, request_id=request_id)
+    return Caller(
+        actor=_read(headers, ACTOR_HEADER) or "anonymous",
+        tenant_id=_read(headers, TENANT_HEADER),
+        request_id=_read(headers, REQUEST_ID_HEADER),
+    )
 
 
 def _read(headers: Mapping[str, str], name: str) -> str | None:
     """Return a header's text: UTF-8 where it is that, else the Latin-1 that HTTP once meant; None if it is empty."""
-    value = headers.get(name)
-    if not value:
-        return None
+    value = headers.get(name) or ""
     with suppress(UnicodeDecodeError):
         value = value.encode("latin-1").decode()
-    return value
+    return value or None

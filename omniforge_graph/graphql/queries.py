@@ -189,11 +189,8 @@ def _track(info: Info, selections: Sequence[VariantSelection], unit_id: str, att
     """Note the exposures now, and queue them once the answer is on its way."""
     context, tracker = info.context, info.context.services.tracker
     told = clean_attributes(attributes) if attributes is not None else {}
-    for selection in selections:
-        exposure = tracker.exposure(selection, unit_id, told)
-        if exposure is None:
-            continue
-        if context.background is None:
-            tracker.add(exposure)
-        else:
-            context.background.add(partial(tracker.add, exposure))
+    exposures = tracker.exposures(selections, unit_id, told)
+    if exposures and context.background is None:
+        tracker.add(*exposures)
+    elif exposures and context.background is not None:
+        context.background.add(partial(tracker.add, *exposures))

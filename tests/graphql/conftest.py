@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from omniforge_graph import open_database
@@ -26,11 +27,12 @@ class Api:
     async def run(self, query: str, variables: dict[str, Any] | None = None, caller: Caller | None = None) -> dict:
         """Return the response's body."""
         self.statements.clear()
-        operation = self.engine.prepare(Request(query, variables=variables))
+        request = Request(query, variables=msgspec.Raw(msgspec.json.encode(variables)))
+        operation = self.engine.prepare(request)
         if isinstance(operation, Response):
             return operation.body()
         contexts: Callable[[], Context] = lambda: Context(self.services, caller or Caller())  # noqa: E731
-        return (await self.engine.execute(operation, variables, contexts)).body()
+        return (await self.engine.execute(operation, request.variables, contexts)).body()
 
     async def data(self, query: str, variables: dict[str, Any] | None = None) -> dict:
         """Return the response's data; there must be no errors."""

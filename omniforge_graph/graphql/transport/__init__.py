@@ -3,7 +3,8 @@
 from omniforge_graph.graphql.transport.app import GraphQLApp
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.engine import Engine, Request
-from omniforge_graph.graphql.transport.http import MakeContext
+from omniforge_graph.graphql.transport.headers import Headers
+from omniforge_graph.graphql.transport.http import MakeContext, Observe
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.response import Response
@@ -14,8 +15,10 @@ __all__ = [
     "Engine",
     "ErrorMask",
     "GraphQLApp",
+    "Headers",
     "Limits",
     "MakeContext",
+    "Observe",
     "Request",
     "Response",
     "SocketLimits",

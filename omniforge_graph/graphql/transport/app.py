@@ -9,12 +9,12 @@ from starlette.types import Receive, Scope, Send
 
 from omniforge_graph.graphql.graphiql import CONTENT_SECURITY_POLICY, Asset, Assets, load_assets, render_page
 from omniforge_graph.graphql.transport.engine import Engine, StrawberrySchema
-from omniforge_graph.graphql.transport.http import HttpEndpoint, MakeContext, send_answer
+from omniforge_graph.graphql.transport.headers import headers_of
+from omniforge_graph.graphql.transport.http import HttpEndpoint, MakeContext, Observe, send_answer
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.negotiation import HTML, negotiate
 from omniforge_graph.graphql.transport.origins import is_same_origin
-from omniforge_graph.graphql.transport.reading import headers_of
 from omniforge_graph.graphql.transport.websocket import SUBPROTOCOL, Connection, SocketLimits
 
 
@@ -33,6 +33,8 @@ class GraphQLApp:
         max_body_bytes: the largest body of a POST.
         allowed_origins: origins (`https://host`) besides the server's own whose pages may use GET and WebSocket.
         hide_suggestions: leave names of the schema out of error messages.
+        plans: whether operations that come again are compiled; answers are the same without.
+        observe: told of each HTTP request of the endpoint, for metrics; it must not raise.
         graphiql: whether browsers get GraphiQL.
         default_query: what GraphiQL shows at first.
         title: the title of GraphiQL's page.
@@ -50,13 +52,17 @@ class GraphQLApp:
         max_body_bytes: int = 4 * 1024 * 1024,
         allowed_origins: Collection[str] = (),
         hide_suggestions: bool = False,
+        plans: bool = True,
+        observe: Observe | None = None,
         graphiql: bool = True,
         default_query: str = "",
         title: str = "GraphiQL",
     ) -> None:
         self.path = path
         self._mask = ErrorMask()
-        self._engine = Engine(schema, limits, self._mask, timeout=request_timeout, hide_suggestions=hide_suggestions)
+        self._engine = Engine(
+            schema, limits, self._mask, timeout=request_timeout, hide_suggestions=hide_suggestions, plans=plans
+        )
         self._make_context = make_context
         self._allowed_origins = frozenset(allowed_origins)
         self._socket_limits = socket_limits or SocketLimits(message_characters=max_body_bytes)
@@ -67,6 +73,7 @@ class GraphQLApp:
             max_body_bytes=max_body_bytes,
             timeout=request_timeout,
             allowed_origins=self._allowed_origins,
+            observe=observe,
         )
         self._graphiql = graphiql
         self._default_query = default_query
@@ -75,6 +82,8 @@ class GraphQLApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request or one WebSocket connection."""
+        if scope["path"] == self.path and scope.get("method") == "POST":
+            return await self._http(scope, receive, send)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["type"] == "websocket":
             await self._socket(path, scope, receive, send)
@@ -84,9 +93,10 @@ class GraphQLApp:
             await self._asset(path.rpartition("/")[2], scope, send)
         else:
             await send_answer(send, 404, [(b"content-type", b"text/plain")], b"Not found")
+        return None
 
     async def _endpoint(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._graphiql and scope["method"] == "GET" and negotiate(headers_of(scope).get("accept")) == HTML:
+        if self._graphiql and scope["method"] == "GET" and negotiate(headers_of(scope).raw.get(b"accept")) == HTML:
             await self._page(send)
         else:
             await self._http(scope, receive, send)

@@ -24,6 +24,13 @@ class BackgroundQueue:
         """Run the job after the response: never before it is final, so never for an answer that nobody got."""
         self._jobs.append(job)
 
+    def __bool__(self) -> bool:
+        return bool(self._jobs)
+
+    def drop(self) -> None:
+        """Forget what was added: the execution that added it was given up."""
+        self._jobs.clear()
+
     async def run(self, mask: ErrorMask) -> None:
         """Run and forget what was added."""
         jobs, self._jobs = self._jobs, []

@@ -1,7 +1,7 @@
 """From a document's text to an operation that may run; each text is judged once and the verdict kept."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -20,13 +20,14 @@ from omniforge_graph.graphql.transport.cache import BoundedCache
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.cost import Tariff
 from omniforge_graph.graphql.transport.limits import Limits
+from omniforge_graph.graphql.transport.planning import Planning
 from omniforge_graph.graphql.transport.response import client_error
 from omniforge_graph.graphql.transport.structure import StructureCheck
 
 MAX_VALIDATION_ERRORS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Operation:
     """An operation of a valid document within the limits: ready to be executed any number of times."""
 
@@ -34,6 +35,8 @@ class Operation:
     node: OperationDefinitionNode
     needs_pricing: bool
     """Whether it is too costly for the largest pages, so that each request's own variables must be priced."""
+    planning: Planning = field(default_factory=Planning)
+    """How it came to its plan, if it has one."""
 
     @property
     def name(self) -> str | None:
@@ -71,7 +74,10 @@ class DocumentCache:
         self._refused: BoundedCache[Refusal] = BoundedCache(self.limits.cached_documents, self.limits.cached_characters)
 
     def prepare(
-        self, text: str, operation_name: str | None = None, variables: Mapping[str, Any] | None = None
+        self,
+        text: str,
+        operation_name: str | None = None,
+        read_variables: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> Operation | Refusal:
         """Return the operation to execute, or why there is none; variables matter only to the cost of pages."""
         verdict = self._accepted.get(text) or self._refused.get(text) or self._judge(text)
@@ -84,7 +90,7 @@ class DocumentCache:
                 Code.OPERATION_NOT_CHOSEN, f"The document has no operation '{operation_name}'; it has {names}."
             )
         if isinstance(operation, Operation) and operation.needs_pricing:
-            cost = self._tariff.price(operation.document, operation.node, variables or {})
+            cost = self._tariff.price(operation.document, operation.node, read_variables() or {})
             if cost.fields > self.limits.cost:
                 return self._too_costly(cost.fields)
         return operation

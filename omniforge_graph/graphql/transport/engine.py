@@ -1,10 +1,10 @@
 """Executes GraphQL operations: limits before, time limit during, masking after."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import aclosing
+from functools import partial
 from inspect import isawaitable
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -17,16 +17,21 @@ from graphql.execution import (
 )
 from graphql.pyutils import AwaitableOrValue
 
-from omniforge_graph.errors import ForbiddenError, OmniForgeError, UnavailableError
+from omniforge_graph.errors import ForbiddenError, OmniForgeError, RateLimitedError, UnavailableError
+from omniforge_graph.graphql.plans import StepAside
+from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
 from omniforge_graph.graphql.transport.limits import Limits
-from omniforge_graph.graphql.transport.masking import ErrorMask
+from omniforge_graph.graphql.transport.masking import ErrorMask, root_cause
+from omniforge_graph.graphql.transport.planning import AnyPlan, Planner
 from omniforge_graph.graphql.transport.response import Response, client_error
+from omniforge_graph.graphql.transport.stepping import in_time
 
 MAX_COERCION_ERRORS = 20
+NO_VARIABLES: Final = msgspec.Raw(b"null")
 
-Value = TypeVar("Value")
+_decode_variables = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
 class OutOfTimeError(GraphQLError):
@@ -42,6 +47,7 @@ class OutOfTimeError(GraphQLError):
 
 STATUSES: Mapping[type[Exception], int] = {
     ForbiddenError: 403,
+    RateLimitedError: 429,
     UnavailableError: 503,
     OutOfTimeError: 503,
     OmniForgeError: 400,
@@ -60,8 +66,25 @@ class Request(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
     query: str
     operation_name: str | None = None
-    variables: dict[str, Any] | None = None
+    variables: msgspec.Raw = NO_VARIABLES
+    """The JSON of an object or null, not looked at yet: a plan reads it straight into the types it needs."""
     extensions: dict[str, Any] | None = None
+
+
+class BadVariablesError(ValueError):
+    """The request's variables are no JSON object; the message says where."""
+
+
+def read_variables(variables: msgspec.Raw) -> dict[str, Any] | None:
+    """Return the variables as graphql-core wants them; `BadVariablesError` if they are no JSON object."""
+    try:
+        values: dict[str, Any] | None = _decode_variables(variables)
+    except (ValueError, RecursionError) as error:
+        message = str(error)
+        if isinstance(error, msgspec.ValidationError):
+            message = message.replace("`$", "`$.variables") if "`$" in message else f"{message} - at `$.variables`"
+        raise BadVariablesError(message) from None
+    return values
 
 
 Contexts: TypeAlias = Callable[[], Any]
@@ -79,6 +102,8 @@ class Engine:
         *,
         timeout: float = 10.0,
         hide_suggestions: bool = False,
+        plans: bool = True,
+        plan_after: int = 2,
     ) -> None:
         self._owner = schema  # a Strawberry schema is known to its graphql-core schema by a weak reference only
         self._schema = schema if isinstance(schema, GraphQLSchema) else schema._schema  # noqa: SLF001
@@ -86,29 +111,74 @@ class Engine:
         self._mask = mask or ErrorMask()
         self._timeout = timeout
         self._hide_suggestions = hide_suggestions
+        self._planner = Planner(self._schema, after=plan_after) if plans else None
 
     def prepare(self, request: Request) -> Operation | Response:
-        """Return the operation that the request names, within all limits, or the response that says why not."""
-        operation = self._documents.prepare(request.query, request.operation_name, request.variables)
+        """Return the operation that the request names, within all limits, or the response that says why not.
+
+        Raises:
+            BadVariablesError: the variables had to be looked at, and are no JSON object.
+        """
+        operation = self._documents.prepare(
+            request.query, request.operation_name, partial(read_variables, request.variables)
+        )
         if isinstance(operation, Refusal):
             return Response(errors=operation.errors, executed=False, status=400)
         return operation
 
-    async def execute(self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts) -> Response:
-        """Execute a query or a mutation. Never raises but for cancellation: whatever happens is in the response."""
+    async def execute(
+        self,
+        operation: Operation,
+        variables: msgspec.Raw,
+        contexts: Contexts,
+        background: BackgroundQueue | None = None,
+    ) -> Response:
+        """Execute a query or a mutation by its plan, else by graphql-core.
+
+        Whatever happens is in the response. `background` is the queue of the contexts, if they have one: what an
+        execution by plan added is dropped when it is given up.
+
+        Raises:
+            BadVariablesError: the variables are no JSON object.
+        """
+        planning = operation.planning
+        if not planning.settled and self._planner is not None:
+            self._planner.consider(planning, operation.document, operation.node)
+        if planning.plan is not None:
+            response = await self._execute_plan(planning.plan, operation, variables, contexts)
+            if response is not None:
+                return response
+            if background:
+                background.drop()
+        values = read_variables(variables)
         try:
-            executor = self._build(operation, variables, contexts())
+            executor = self._build(operation, values, contexts())
             if isinstance(executor, Response):
                 return executor
             result = execute_root_selection_set(executor)
             if not isinstance(result, ExecutionResult):
-                result = await self._in_time(result)
+                result = await in_time(result, self._timeout, self._late)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         return self._respond(result, operation)
 
+    async def _execute_plan(
+        self, plan: AnyPlan, operation: Operation, variables: msgspec.Raw, contexts: Contexts
+    ) -> Response | None:
+        """Return the plan's answer, None if it steps aside."""
+        try:
+            result: Any = await in_time(plan.run(contexts(), variables), self._timeout, self._late)
+        except StepAside:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, operation.name)
+        if isinstance(result, ExecutionResult):
+            return self._respond(result, operation, planned=True)
+        data: dict[str, Any] = result
+        return Response(data=data, planned=True)
+
     async def subscribe(
-        self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts
+        self, operation: Operation, variables: msgspec.Raw, contexts: Contexts
     ) -> AsyncGenerator[Response, None]:
         """Yield one response for each event; close the generator to unsubscribe.
 
@@ -132,15 +202,16 @@ class Engine:
                 yield self.failed(error, operation.name)
 
     async def _start(
-        self, operation: Operation, variables: Mapping[str, Any] | None, contexts: Contexts
+        self, operation: Operation, variables: msgspec.Raw, contexts: Contexts
     ) -> tuple[Executor[Any], AsyncIterable[Any]] | Response:
+        values = read_variables(variables)
         try:
-            executor = self._build(operation, variables, contexts())
+            executor = self._build(operation, values, contexts())
             if isinstance(executor, Response):
                 return executor
             source = create_source_event_stream(executor)
             if isawaitable(source):
-                source = await self._in_time(source)
+                source = await in_time(source, self._timeout, self._late)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         if isinstance(source, ExecutionResult):
@@ -153,14 +224,8 @@ class Engine:
         status = next((code for kind, code in STATUSES.items() if isinstance(error, kind)), 500)
         return Response(errors=errors, executed=False, status=status)
 
-    async def _in_time(self, result: Awaitable[Value]) -> Value:
-        try:
-            async with asyncio.timeout(self._timeout) as deadline:
-                return await result
-        except TimeoutError:
-            if deadline.expired():
-                raise OutOfTimeError(self._timeout) from None
-            raise
+    def _late(self) -> Exception:
+        return OutOfTimeError(self._timeout)
 
     def _build(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
@@ -179,5 +244,16 @@ class Engine:
         errors = tuple(client_error(Code.BAD_USER_INPUT, error.message, locations=error.locations) for error in built)
         return Response(errors=errors, executed=False, status=400)
 
-    def _respond(self, result: ExecutionResult, operation: Operation) -> Response:
-        return Response(result.data, self._mask.present(result.errors, operation.name) if result.errors else ())
+    def _respond(self, result: ExecutionResult, operation: Operation, *, planned: bool = False) -> Response:
+        if not result.errors:
+            return Response(data=result.data, planned=planned)
+        waits = [
+            cause.retry_after for error in result.errors if isinstance(cause := root_cause(error), RateLimitedError)
+        ]
+        return Response(
+            data=result.data,
+            errors=self._mask.present(result.errors, operation.name),
+            status=429 if waits else 200,
+            retry_after=max(waits, default=None),
+            planned=planned,
+        )

@@ -33,7 +33,7 @@ class Limits:
     """Directives anywhere in the selections."""
     overlaps: int = 2_000
     """Pairs of fields that share a response name at one place, each of which validation compares."""
-    cost: int = 25_000
+    cost: int = 40_000
     """Fields of the answer, estimated: each field times the sizes of the lists it stands in."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """What a field costs, by ``Type.field``, where that is more than 1."""

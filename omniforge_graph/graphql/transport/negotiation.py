@@ -10,7 +10,7 @@ HTML: Final = "text/html"
 LONGEST_ACCEPT: Final = 1_000
 
 
-def negotiate(accept: str | None) -> str | None:
+def negotiate(accept: bytes | None) -> str | None:
     """Return the best of `application/graphql-response+json`, `application/json` and `text/html`, or None.
 
     A missing header and `*/*` mean `application/json`, as the GraphQL-over-HTTP specification asks of servers while
@@ -22,9 +22,9 @@ def negotiate(accept: str | None) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _negotiate(accept: str) -> str | None:
+def _negotiate(accept: bytes) -> str | None:
     weights: dict[str, float] = {}
-    for part in accept.split(","):
+    for part in accept.decode("latin-1").split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
         weights[media] = next((_weight(text[2:]) for text in parameters if text.startswith("q=")), 1.0)
     anything = weights.get("*/*", 0.0)

@@ -1,20 +1,22 @@
 """Reads a GraphQL request out of an HTTP request, strictly: whatever is wrong is a 4xx with a sentence."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive
 
 from omniforge_graph.graphql.transport.codes import Code
-from omniforge_graph.graphql.transport.engine import Request
+from omniforge_graph.graphql.transport.engine import NO_VARIABLES, Request
+from omniforge_graph.graphql.transport.headers import Headers
 from omniforge_graph.graphql.transport.response import Response, refused
+from omniforge_graph.graphql.transport.stepping import in_time
 
 PARAMETERS = frozenset(Request.__struct_encode_fields__)
 
 _decode_request = msgspec.json.Decoder(Request).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
@@ -30,33 +32,41 @@ class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-def headers_of(scope: Scope) -> dict[str, str]:
-    """Return the headers by lower-case name; one sent several times is joined by commas."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-async def read_post(headers: Mapping[str, str], receive: Receive, max_bytes: int, seconds: float) -> Request:
+async def read_post(headers: Headers, receive: Receive, max_bytes: int, seconds: float) -> Request:
     """Read the request from a body of JSON."""
-    check_content_type(headers)
-    length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > 18 or int(length) > max_bytes):
+    raw = headers.raw
+    if raw.get(b"content-type") != b"application/json" or b"content-encoding" in raw:
+        check_content_type(headers)
+    length = raw.get(b"content-length", b"")
+    if length.isdigit() and (len(length) > 18 or int(length) > max_bytes):
         raise too_large(max_bytes)
+
+    message = await in_time(receive(), seconds, _late)
+    body: bytes = message.get("body", b"")
+    if message["type"] != "http.request" or message.get("more_body", False) or len(body) > max_bytes:
+        body = await in_time(_read_body(message, receive, max_bytes), seconds, _late)
     try:
-        async with asyncio.timeout(seconds):
-            body = await _read_body(receive, max_bytes)
-    except TimeoutError:
-        raise ProtocolError(408, Code.REQUEST_TIMEOUT, f"The body did not arrive within {seconds:g} s.") from None
-    if body.lstrip()[:1] == b"[":
-        message = "Batches are not supported: send one operation in each request, or select several root fields."
-        raise ProtocolError(400, Code.BATCHING_NOT_SUPPORTED, message)
-    try:
-        return _decode_request(body)
+        request = _decode_request(body)
+        if not body.isascii():
+            body.decode()  # members that nobody reads are UTF-8, too
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(400, Code.BAD_REQUEST, f"The body is not a GraphQL request in JSON: {error}.") from None
+        if body.lstrip()[:1] == b"[":
+            raise ProtocolError(
+                400,
+                Code.BATCHING_NOT_SUPPORTED,
+                "Batches are not supported: send one operation in each request, or select several root fields.",
+            ) from None
+        raise bad_request(error) from None
+    return request
+
+
+def _late() -> ProtocolError:
+    return ProtocolError(408, Code.REQUEST_TIMEOUT, "The body did not arrive in time; send it at once.")
+
+
+def bad_request(error: Exception) -> ProtocolError:
+    """Return the error of a body that is no GraphQL request."""
+    return ProtocolError(400, Code.BAD_REQUEST, f"The body is not a GraphQL request in JSON: {error}.")
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
@@ -77,20 +87,21 @@ def too_large(max_bytes: int) -> ProtocolError:
     return ProtocolError(413, Code.BODY_TOO_LARGE, message)
 
 
-async def _read_body(receive: Receive, max_bytes: int) -> bytes:
+async def _read_body(message: Message, receive: Receive, max_bytes: int) -> bytes:
+    """Read on from the first message."""
     chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
+    size = 0
+    while True:
         if message["type"] == "http.disconnect":
             raise ClientGoneError
-        chunk = message.get("body", b"")
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > max_bytes:
             raise too_large(max_bytes)
         chunks.append(chunk)
-        more = message.get("more_body", False)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
 
 
 def read_get(query_string: bytes) -> Request:
@@ -101,9 +112,10 @@ def read_get(query_string: bytes) -> Request:
         values: dict[str, Any] = dict(given)
         if len(given) > len(values):
             raise ProtocolError(400, Code.BAD_REQUEST, "A URL parameter is given twice; give each once.")
-        for name in values.keys() & {"variables", "extensions"}:
-            values[name] = _decode_object(values[name])
-        return msgspec.convert(values, Request)
+        variables = _decode_raw(values.pop("variables")) if "variables" in values else NO_VARIABLES
+        if "extensions" in values:
+            values["extensions"] = _decode_object(values["extensions"])
+        return msgspec.structs.replace(msgspec.convert(values, Request), variables=variables)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(
             400, Code.BAD_REQUEST, f"The URL's parameters are not a GraphQL request: {error}."

@@ -1,17 +1,16 @@
 """The answer to one GraphQL request, before any transport dresses it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from graphql import GraphQLFormattedError
 from graphql.language import SourceLocation
 
 LONGEST_MESSAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """What a client gets: `data` only if the operation was executed, and errors as they appear on the wire."""
 
     data: dict[str, Any] | None = None
@@ -19,6 +18,10 @@ class Response:
     executed: bool = True
     status: int = 200
     """The HTTP status under `application/graphql-response+json`."""
+    retry_after: int | None = None
+    """Seconds after which an overloaded server should be asked again."""
+    planned: bool = False
+    """Whether an operation plan made it."""
 
     def body(self) -> dict[str, Any]:
         """Return the response map of the GraphQL specification; without `data` when nothing was executed."""

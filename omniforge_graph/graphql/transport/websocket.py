@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Send
 
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
-from omniforge_graph.graphql.transport.engine import Engine, Request
+from omniforge_graph.graphql.transport.engine import Engine, Request, read_variables
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.messages import Complete, ConnectionInit, Ping, Subscribe, decode
 from omniforge_graph.graphql.transport.response import Response, refused
@@ -101,6 +101,8 @@ class Connection:
             raise CloseError(1009, f"The message is longer than {self._limits.message_characters} characters")
         try:
             message = decode(text)
+            if isinstance(message, Subscribe):
+                read_variables(message.payload.variables)
         except (ValueError, RecursionError) as error:
             raise CloseError(4400, f"Invalid message: {error}") from None
         if isinstance(message, Ping):
@@ -165,7 +167,7 @@ class Connection:
             return
         contexts = partial(self._make_context, background)
         if operation.kind is not OperationType.SUBSCRIPTION:
-            yield await self._engine.execute(operation, request.variables, contexts)
+            yield await self._engine.execute(operation, request.variables, contexts, background)
             return
         async with aclosing(self._engine.subscribe(operation, request.variables, contexts)) as responses:
             async for response in responses:

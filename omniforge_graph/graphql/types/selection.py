@@ -5,11 +5,13 @@ from strawberry import ID
 
 from omniforge_graph.domain import selection as domain
 from omniforge_graph.graphql.enums import SelectionReason
+from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.plans import Stable
 from omniforge_graph.graphql.types.prompt import PromptVersion
 
 
 @strawberry.type(description="The version of a prompt to use for a unit, and why.")
-class Selection:
+class Selection(Stable):
     """The version of a prompt to use for a unit, and why."""
 
     slot: str = strawberry.field(description="The slot it answers.")
@@ -21,6 +23,7 @@ class Selection:
     variant_name: str | None = strawberry.field(description="The assigned variant's name, if an experiment runs.")
 
     @classmethod
+    @once
     def of(cls, selection: domain.VariantSelection) -> "Selection":
         """Build it from the domain's value."""
         return cls(

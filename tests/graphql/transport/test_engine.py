@@ -3,11 +3,13 @@
 import asyncio
 import logging
 
+import msgspec
 import pytest
 from graphql import build_schema
 
 from omniforge_graph.errors import PluginError, RefusedByPluginError, StaleRevisionError, ValidationError
 from omniforge_graph.graphql.transport import BackgroundQueue, Engine, ErrorMask, Request
+from omniforge_graph.graphql.transport.engine import NO_VARIABLES
 from omniforge_graph.graphql.transport.masking import attributes
 
 
@@ -19,8 +21,9 @@ def engine(schema):
 @pytest.fixture
 def run(engine, world):
     async def execute(query, variables=None, engine=engine):
-        operation = engine.prepare(Request(query, variables=variables))
-        return await engine.execute(operation, variables, lambda: world.make_context({}, BackgroundQueue()))
+        request = Request(query, variables=msgspec.Raw(msgspec.json.encode(variables)))
+        operation = engine.prepare(request)
+        return await engine.execute(operation, request.variables, lambda: world.make_context({}, BackgroundQueue()))
 
     return execute
 
@@ -29,7 +32,7 @@ def run(engine, world):
 def follow(engine, world):
     def subscribe(query, engine=engine, headers=None):
         operation = engine.prepare(Request(query))
-        return engine.subscribe(operation, None, lambda: world.make_context(headers or {}, BackgroundQueue()))
+        return engine.subscribe(operation, NO_VARIABLES, lambda: world.make_context(headers or {}, BackgroundQueue()))
 
     return subscribe
 
@@ -164,14 +167,14 @@ async def test_a_context_that_cannot_be_made_fails_the_request(engine, secret):
         raise RuntimeError(secret)
 
     operation = engine.prepare(Request("{ hello }"))
-    response = await engine.execute(operation, None, broken)
+    response = await engine.execute(operation, NO_VARIABLES, broken)
     assert (response.executed, response.status) == (False, 500)
     assert secret not in str(response)
 
 
 async def test_a_schema_of_graphql_core_is_served_too():
     engine = Engine(build_schema("type Query { greeting: String }"))
-    response = await engine.execute(engine.prepare(Request("{ greeting }")), None, lambda: None)
+    response = await engine.execute(engine.prepare(Request("{ greeting }")), NO_VARIABLES, lambda: None)
     assert response.body() == {"data": {"greeting": None}}
 
 

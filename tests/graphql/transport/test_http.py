@@ -29,8 +29,14 @@ async def test_a_query_is_answered(client):
     assert answer.status == 200
     assert answer.json == {"data": {"hello": "Hello, Ada"}}
     assert answer.headers["content-length"] == str(len(answer.body))
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert set(answer.headers) == {"content-type", "content-length"}
+
+
+async def test_what_a_browser_or_a_cache_might_keep_says_not_to(client):
+    for answer in (await client.get("{ hello }"), await client.post("{ nothing }", MODERN)):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["vary"] == "Accept"
 
 
 @pytest.mark.parametrize(
@@ -329,7 +335,7 @@ async def test_each_request_has_a_context_of_its_own(client, world):
 
 
 async def test_a_header_sent_twice_is_joined(make_client):
-    from omniforge_graph.graphql.transport.reading import headers_of
+    from omniforge_graph.graphql.transport.headers import headers_of
 
     assert headers_of({"headers": [(b"accept", b"a"), (b"x", b"1"), (b"accept", b"b")]}) == {"accept": "a, b", "x": "1"}
 
