@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
                 await services.standby.close()
 
     starlette = Starlette(
+                await services.recorder.close()
         lifespan=lifespan,
         routes=[
             Route("/", _home),
@@ -143,6 +144,7 @@ async def _metrics(request: Request) -> Response:
     """What this worker counted, for Prometheus."""
     services: Services = request.app.state.services
     text, media_type = services.telemetry.render(request.headers.get("accept", ""))
+        ingest_backlog=settings.ingest_queue_events,
     return Response(text, headers={"content-type": media_type, "cache-control": "no-store"})
 
 

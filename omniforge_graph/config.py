@@ -49,6 +49,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         float,
         Meta(gt=0, le=60, description="Seconds that tracked exposures wait before they are written together."),
     ] = 0.2
+    outcome_retention_days: Annotated[
+        int, Meta(ge=0, le=36500, description="Days after which outcomes are kept as sums only; 0 keeps them for ever.")
+    ] = 0
+    ingest_queue_events: Annotated[
+        int,
+        Meta(ge=5_000, le=10_000_000, description="Events that may wait to be written; beyond, RATE_LIMITED."),
+    ] = 100_000
     request_timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds after which a request is given up.")] = (
         10.0
     )

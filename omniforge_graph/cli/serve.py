@@ -59,6 +59,14 @@ def serve(
         typer.Option(help="Seconds that tracked exposures wait before they are written together.", show_default="0.2"),
     ] = None,
     request_timeout: Annotated[
+    outcome_retention_days: Annotated[
+        int | None,
+        typer.Option(help="Days after which outcomes are kept as sums only; 0 keeps them for ever.", show_default="0"),
+    ] = None,
+    ingest_queue_events: Annotated[
+        int | None,
+        typer.Option(help="Events that may wait to be written; beyond, RATE_LIMITED.", show_default="100000"),
+    ] = None,
         float | None, typer.Option(help="Seconds after which a request is given up.", show_default="10.0")
     ] = None,
     max_body_bytes: Annotated[
@@ -87,6 +95,8 @@ def serve(
 
     asyncio.run(apply_migrations(settings.database_url))
     os.environ.update(as_environment(settings))  # What the worker processes read.
+        outcome_retention_days=outcome_retention_days,
+        ingest_queue_events=ingest_queue_events,
     _greet(settings)
     with _demonstration(settings):
         uvicorn.run(

@@ -9,6 +9,7 @@ from omniforge_graph.services.analyzer import ExperimentAnalyzer
 from omniforge_graph.services.broker import ExperimentBroker
 from omniforge_graph.services.feed import ChangeFeed
 from omniforge_graph.services.identity import Clock, utc_now
+from omniforge_graph.services.ingestion import BACKLOG
 from omniforge_graph.services.keeper import SnapshotKeeper
 from omniforge_graph.services.manager import ExperimentManager
 from omniforge_graph.services.metrics import MetricCatalog
@@ -47,6 +48,7 @@ def assemble(
     *,
     refresh_interval: float = 1.0,
     flush_interval: float = 0.2,
+    ingest_backlog: int = BACKLOG,
     clock: Clock = utc_now,
     spool: Spool | None = None,
     snapshots: SnapshotStore | None = None,
@@ -76,7 +78,9 @@ def assemble(
             repository, registry=registry, feed=feed, selector=selector, analyses=analyses, clock=clock
         ),
         selector=selector,
-        recorder=EventRecorder(repository, registry=registry, allocator=allocator, clock=clock, telemetry=telemetry),
+        recorder=EventRecorder(
+            repository, registry=registry, allocator=allocator, clock=clock, backlog=ingest_backlog, telemetry=telemetry
+        ),
         tracker=ExposureTracker(
             repository, registry, interval=flush_interval, clock=clock, spool=spool, telemetry=telemetry
         ),
