@@ -1,9 +1,9 @@
 """Exposures and outcomes: written in batches, with the totals of their units."""
 
 import asyncio
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from omniforge_graph.domain.event import Exposure, Outcome
 from omniforge_graph.persistence.mapping import EPOCH, to_json, to_micros
@@ -20,24 +20,27 @@ OUTCOME_COLUMNS = {
     "value": "float8", "experiment_id": "text",
 }  # fmt: skip
 COUNTS = "SELECT experiment_id, variant_id, units FROM exposure_count WHERE experiment_id IN (?*)"
-EVENT, TENANT, _, UNIT = range(4)
+EVENT, TENANT, METRIC, UNIT = range(4)
+STEP = 2_000
+"""Events of which something is made at a time, a millisecond or so."""
 
+Event = TypeVar("Event", Exposure, Outcome)
 Rows: TypeAlias = list[tuple[Any, ...]]
 
 
 class EventStore(Store):
     """Stores what happened.
 
-    A batch is prepared in steps of a millisecond or two, and the event loop goes on in between.
+    A batch is prepared in steps, and the event loop goes on in between.
     """
 
     async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
         """Record all in one transaction; return for each whether it was its unit's first in the experiment."""
-        rows = exposure_rows(exposures)
-        await asyncio.sleep(0)
+        rows = await _in_steps(exposure_rows, exposures)
         keys = [row[:2] for row in rows]
+        first = await _first(keys)
         # In the keys' order, whatever the batch's: two batches that overlap cannot lock each other out.
-        order = sorted(_first(keys), key=keys.__getitem__)
+        order = sorted(first, key=keys.__getitem__)
         await asyncio.sleep(0)
         async with self._database.transaction() as session:
             appended = await session.append("exposure", EXPOSURE_COLUMNS, [rows[place] for place in order])
@@ -47,10 +50,9 @@ class EventStore(Store):
 
     async def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Record all in one transaction; return for each whether it is new (its event id was not seen before)."""
-        rows = outcome_rows(outcomes)
-        await asyncio.sleep(0)
-        first = _first([None if event_id is None else (event_id, tenant_id) for event_id, tenant_id, *_ in rows])
-        await asyncio.sleep(0)
+        rows = await _in_steps(outcome_rows, outcomes)
+        events = [None if row[EVENT] is None else row[:METRIC] for row in rows]
+        first = await _first(events)
         async with self._database.transaction() as session:
             # By the unit, whose pages of an index and totals lie together; or again so that none is locked out.
             keys = (
@@ -103,12 +105,25 @@ def _micros(moments: Iterable[datetime]) -> Iterator[int]:
         yield micros
 
 
-def _first(keys: Sequence[Hashable]) -> Sequence[int]:
-    """Return the places of each key's first occurrence; None is a key of its own each time."""
-    known = [key for key in keys if key is not None]
-    if len(set(known)) == len(known):
+async def _in_steps(rows_of: Callable[[Sequence[Event]], Rows], events: Sequence[Event]) -> Rows:
+    """Return the rows of events, a step at a time."""
+    rows: Rows = []
+    for start in range(0, len(events), STEP):
+        rows += rows_of(events[start : start + STEP])
+        await asyncio.sleep(0)
+    return rows
+
+
+async def _first(keys: Sequence[Hashable]) -> Sequence[int]:
+    """Return the places of each key's first occurrence, a step at a time; None is a key of its own each time."""
+    seen: set[Hashable] = set()
+    for start in range(0, len(keys), STEP):
+        seen.update(keys[start : start + STEP])
+        await asyncio.sleep(0)
+    seen.discard(None)
+    if len(seen) == len(keys) - keys.count(None):
         return range(len(keys))
-    seen: set[Hashable] = {None}
+    seen = {None}
     add = seen.add
     return [place for place, key in enumerate(keys) if key is None or not (key in seen or add(key))]
 
