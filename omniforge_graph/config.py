@@ -59,6 +59,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     request_timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds after which a request is given up.")] = (
         10.0
     )
+    operation_plans: Annotated[
+        bool, Meta(description="Compile operations that come again; answers are the same without, only slower.")
+    ] = True
     max_body_bytes: Annotated[int, Meta(ge=1024, description="The largest request body.")] = 4 * 1024 * 1024
 
 

@@ -124,9 +124,9 @@ async def _run(url: str, units: int, rate: float, console: Console) -> None:
 async def _until_ready(http: httpx.AsyncClient) -> None:
     for _ in range(150):
         try:
-            if (await http.get("/health/ready")).status_code == httpx.codes.OK:
+            if (await http.get("/health/ready")).json()["status"] == "ready":
                 return
-        except httpx.TransportError:
+        except (httpx.TransportError, ValueError, KeyError):
             pass
         await asyncio.sleep(0.2)
     raise DemoError(f"no server is ready at {http.base_url}.")

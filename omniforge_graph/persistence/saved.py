@@ -54,6 +54,10 @@ class SnapshotFile:
         """Return the file in the state folder of a database."""
         return cls(state_file(state_dir, database_url, "snapshot"), state_key(database_url))
 
+    def exists(self) -> bool:
+        """Whether anything was saved; `load` tells whether it can be trusted."""
+        return self._path.exists()
+
     def save(self, at: datetime, entries: Sequence[PromptEntry]) -> None:
         """Replace the file. Raises `OSError`, and leaves the former file then."""
         folder, temporary = self._path.parent, self._path.with_name(f".{self._path.name}.{os.getpid()}")
@@ -95,8 +99,7 @@ class SnapshotFile:
             return file.read()
 
     def _parse(self, data: bytes) -> SavedSnapshot:
-        content, _, digest = data.removesuffix(b"\n").rpartition(b"\n")
-        first, *lines = content.split(b"\n")
+        first = data.partition(b"\n")[0]
         try:
             mark = msgspec.json.decode(first, type=Mark)
         except (msgspec.MsgspecError, ValueError):
@@ -105,12 +108,13 @@ class SnapshotFile:
             raise _RefusedError("it is something else")
         if mark.version != VERSION:
             raise _RefusedError("another release has written it")
+        content, _, digest = data.removesuffix(b"\n").rpartition(b"\n")
         if sha256(content + b"\n").hexdigest().encode() != digest:
             raise _RefusedError("it is damaged")
         try:
             header = msgspec.json.decode(first, type=Header)
             decoder = msgspec.json.Decoder(SavedPrompt)
-            prompts = tuple(decoder.decode(line) for line in lines)
+            prompts = tuple(decoder.decode(line) for line in content.split(b"\n")[1:])
         except (msgspec.MsgspecError, ValueError) as problem:
             raise _RefusedError(f"its content cannot be read ({problem})") from problem
         if header.database != self._database:

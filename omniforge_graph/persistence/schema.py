@@ -12,7 +12,7 @@ from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaE
 from omniforge_graph.errors import SchemaError
 from omniforge_graph.persistence import migrations
 from omniforge_graph.persistence.database import connect
-from omniforge_graph.persistence.session import PATIENT, Session
+from omniforge_graph.persistence.session import PATIENT, Limits, Session
 
 APP = "omniforge"
 APPS: dict[str, dict[str, Any]] = {
@@ -26,13 +26,13 @@ TORTOISE_ORM = {"connections": {"default": "sqlite://:memory:"}, "apps": APPS}
 """Lets ``tortoise -c omniforge_graph.persistence.schema.TORTOISE_ORM makemigrations`` write the next migration."""
 
 
-async def migrate(url: str) -> tuple[str, ...]:
+async def migrate(url: str, limits: Limits = PATIENT) -> tuple[str, ...]:
     """Bring a database to this release's schema and return the names of the migrations that were missing.
 
     All happens in one transaction behind a lock: several processes may call this at once, and one that is killed
     half-way leaves nothing behind.
     """
-    async with connect(url, PATIENT, create=True) as database, database.migration() as client:
+    async with connect(url, limits, create=True) as database, database.migration() as client:
         editor = SqliteSchemaEditor if client.capabilities.dialect == "sqlite" else AsyncpgSchemaEditor
         recorder = MigrationRecorder(client)
         # Made first: PostgreSQL ends a transaction in which somebody asks for a table that is not there.

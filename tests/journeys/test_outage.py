@@ -1,167 +1,172 @@
-"""The database goes away while units are selected and tracked: in the end every one is counted once."""
+"""The database goes away: selection answers from memory or from disk, all else waits, and recovers by itself."""
 
-import json
 import os
 import re
 import signal
+import socket
+import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.outage import breakable
+from tests.journeys.links import breakable
 
+OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
 pytestmark = pytest.mark.journey
 
-SELECT = """query($prompts: [PromptSlotInput!]!, $unit: ID!, $told: JSON) {
-  selectVariant(prompts: $prompts, tenantId: $unit, attributes: $told) { experimentId promptVersion { content } }
+SELECT = """query($p: [PromptSlotInput!]!, $t: ID!) {
+  selectVariants(prompts: $p, tenantId: $t, track: false) { experimentId promptVersion { content } }
 }"""
-INTERVAL = 0.2
-SPOOLED = 2 * INTERVAL + 1
-"""Seconds after which what was tracked in an outage is on disk: the promise, and a second for a busy machine."""
+SECONDS = 30
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def link(request, new_database):
-    with breakable(new_database(request.param)) as made:
+@pytest.fixture
+def wire(new_database):
+    """A PostgreSQL database that can be taken away; `direct` is the way that stays open."""
+    direct = new_database("postgres")
+    with breakable(direct) as made:
+        made.direct = direct
         yield made
 
 
-class Traffic:
-    """Selects for one new unit after the other, and knows how many it tracked."""
-
-    def __init__(self, server) -> None:
-        self.prompt = server.prompt()
-        self.experiment = server.experiment(self.prompt)
-        self.units = 0
-
-    def send(self, server, units: int) -> None:
-        """Select for new units, twice each: every answer must be there, outage or not."""
-        slots = [{"slot": "s", "promptId": self.prompt["id"]}]
-        for _ in range(units):
-            self.units += 1
-            variables = {"prompts": slots, "unit": f"u{self.units}", "told": {"number": self.units}}
-            for _again in range(2):
-                answer = server.post(SELECT, variables)
-                assert answer.keys() == {"data"}, answer
-                assert answer["data"]["selectVariant"]["experimentId"] == self.experiment["id"]
-
-    def counted(self, server) -> int:
-        found = server.data("Experiment", {"id": self.experiment["id"]})["variants"]
-        return sum(variant["exposureCount"] for variant in found)
-
-    def all_counted(self, server, seconds: float = 30) -> None:
-        """Wait until every unit is counted, and for two intervals more, in which none may be counted again."""
-        deadline = time.monotonic() + seconds
-        while self.counted(server) < self.units and time.monotonic() < deadline:
-            time.sleep(INTERVAL / 2)
-        assert self.counted(server) == self.units, server.log.read_text()
-        time.sleep(2 * INTERVAL)
-        assert self.counted(server) == self.units
+def slots(prompt: dict) -> list[dict]:
+    return [{"slot": "s", "promptId": prompt["id"]}]
 
 
-def spools(state: Path) -> list[Path]:
-    return list(state.glob("exposures-*.jsonl"))
+def selections(server, prompt: dict, units: range) -> list[dict]:
+    """Select for many units; there must be no error."""
+    answers = [server.post(SELECT, {"p": slots(prompt), "t": f"unit-{n}"}) for n in units]
+    assert not any("errors" in answer for answer in answers)
+    return [answer["data"]["selectVariants"][0] for answer in answers]
 
 
-def kept(state: Path) -> set[str]:
-    return {json.loads(line)["unit_id"] for path in spools(state) for line in path.read_bytes().splitlines()}
-
-
-def metric(server, name: str) -> float:
-    text = server.http.get("/metrics").text
-    return sum(float(value) for value in re.findall(rf"^{name}{{[^}}]*}} (\S+)$", text, re.MULTILINE))
-
-
-def wait_until(condition, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
-def test_an_outage_loses_and_doubles_nothing(link, launch, tmp_path) -> None:
-    server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic = Traffic(server)
-    traffic.send(server, 20)
-    link.cut()
-    traffic.send(server, 50)
-    wait_until(lambda: {f"u{n}" for n in range(22, 71)} <= kept(tmp_path))
-    traffic.send(server, 10)
-    link.mend()
-    traffic.send(server, 20)
-    traffic.all_counted(server)
-    wait_until(lambda: not spools(tmp_path))
-    assert metric(server, "omniforge_exposures_tracked_total") == 100
-    assert metric(server, "omniforge_exposures_spooled_total") >= 49
-    assert metric(server, "omniforge_exposures_replayed_total") == metric(server, "omniforge_exposures_spooled_total")
-    assert metric(server, "omniforge_exposures_waiting") == 0
-    assert metric(server, "omniforge_exposures_dropped_total") == 0
+def health(server) -> tuple[int, str, dict]:
+    answer = server.http.get("/health/ready")
+    return answer.status_code, answer.json()["status"], answer.json()["checks"]
 
 
-def test_a_clean_end_in_an_outage_loses_and_doubles_nothing(link, launch, tmp_path) -> None:
-    server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic = Traffic(server)
-    traffic.send(server, 20)
-    link.cut()
-    traffic.send(server, 30)
-    os.killpg(server.process.pid, signal.SIGTERM)
-    assert server.process.wait(30) in (0, -signal.SIGTERM)
-    assert {f"u{n}" for n in range(22, 51)} <= kept(tmp_path)
-    link.mend()
-    again = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic.all_counted(again)
-    wait_until(lambda: not spools(tmp_path))
-    assert metric(again, "omniforge_exposures_replayed_total") >= 29
+def create(server, key: str) -> list[str]:
+    """Create a prompt; return the codes of what went wrong."""
+    request = {"input": {"key": key, "name": key, "content": "x"}}
+    answer = server.post(OPERATIONS, request, operationName="CreatePrompt")
+    return [error["extensions"]["code"] for error in answer.get("errors", [])]
 
 
-def test_a_kill_in_an_outage_loses_what_the_last_moment_brought_at_most(link, launch, tmp_path) -> None:
-    server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic = Traffic(server)
-    traffic.send(server, 20)
-    link.cut()
-    traffic.send(server, 30)
-    time.sleep(SPOOLED)
-    traffic.send(server, 5)
-    os.killpg(server.process.pid, signal.SIGKILL)
-    server.process.wait(20)
-    link.mend()
-    again = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    wait_until(lambda: not spools(tmp_path))
-    assert 50 <= traffic.counted(again) <= 55
-    # A unit that was lost is made good by its next selection.
-    traffic.units = 50
-    traffic.send(again, 5)
-    traffic.all_counted(again)
+def check_that_only_selection_works(server, prompt: dict, expected: list[dict]) -> None:
+    """Selection answers as before, what it does not know is not found, and the rest is UNAVAILABLE."""
+    assert selections(server, prompt, range(200)) == expected
+    for n in range(50):
+        answer = server.post(SELECT, {"p": [{"slot": "s", "promptKey": f"nobody-{n}"}], "t": "t"})
+        assert answer["errors"][0]["extensions"]["code"] == "PROMPT_NOT_FOUND"
+    status, name, checks = health(server)
+    assert (status, name) == (200, "degraded")
+    assert checks["database"] != "ok"
+    assert create(server, "during") == ["UNAVAILABLE"]
 
 
-def test_a_kill_loses_what_the_last_moment_brought_at_most(link, launch, tmp_path) -> None:
-    server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic = Traffic(server)
-    traffic.send(server, 30)
-    time.sleep(SPOOLED)
-    traffic.send(server, 5)
-    os.killpg(server.process.pid, signal.SIGKILL)
-    server.process.wait(20)
-    again = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
-    wait_until(lambda: traffic.counted(again) >= 30)
-    assert traffic.counted(again) <= 35
+def test_selection_outlives_the_database_and_the_rest_recovers(wire, launch) -> None:
+    server = launch(wire.url)
+    prompt = server.prompt()
+    server.experiment(prompt)
+    expected = selections(server, prompt, range(200))
+    assert len({each["promptVersion"]["content"] for each in expected}) == 2
+    wire.cut()
+    check_that_only_selection_works(server, prompt, expected)
+    wire.mend()
+    wait_for(lambda: health(server)[1] == "ready")
+    assert create(server, "after") == []
+    assert selections(server, prompt, range(200)) == expected
 
 
-def test_several_workers_share_the_folder_and_no_file(link, launch, tmp_path) -> None:
-    server = launch(link.url, "--workers", "2", OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic = Traffic(server)
-    link.cut()
-    while len(spools(tmp_path)) < 2:  # connections stay with their worker: new ones, until both have tracked
-        server.http.close()
-        server.__post_init__()
-        traffic.send(server, 5)
-        assert traffic.units < 1000
-        time.sleep(INTERVAL / 2)
-    time.sleep(SPOOLED)
-    os.killpg(server.process.pid, signal.SIGKILL)
-    server.process.wait(20)
-    link.mend()
-    again = launch(link.url, "--workers", "2", OMNIFORGE_STATE_DIR=str(tmp_path))
-    traffic.all_counted(again)
-    wait_until(lambda: not spools(tmp_path))
+def test_a_server_starts_without_postgresql_from_what_was_saved(wire, launch, tmp_path) -> None:
+    options = ("--state-dir", str(tmp_path / "state"))
+    first = launch(wire.url, *options)
+    prompt = first.prompt()
+    experiment = first.experiment(prompt)
+    expected = selections(first, prompt, range(200))
+    os.killpg(first.process.pid, signal.SIGTERM)  # at its end it saves what is not saved yet
+    first.process.wait(20)
+    wire.cut()
+
+    second = launch(wire.url, *options)
+    check_that_only_selection_works(second, prompt, expected)
+    assert re.fullmatch(r"serving the snapshot saved at 20\S+\+00:00", health(second)[2]["selection"])
+    assert re.search(r"^omniforge_snapshot_saved\{.*\} 1.0$", second.http.get("/metrics").text, re.MULTILINE)
+    assert re.search(r"^omniforge_experiments_running\{.*\} 1.0$", second.http.get("/metrics").text, re.MULTILINE)
+    assert "Selection serves the saved snapshot" in second.log.read_text()
+
+    elsewhere = launch(wire.direct)
+    elsewhere.do("StopExperiment", experimentId=experiment["id"])
+    wire.mend()
+    wait_for(lambda: health(second) == (200, "ready", {"database": "ok", "selection": "ok"}))
+    assert {each["experimentId"] for each in selections(second, prompt, range(20))} == {None}
+    assert create(second, "after") == []
+    assert re.search(r"^omniforge_snapshot_saved\{.*\} 0.0$", second.http.get("/metrics").text, re.MULTILINE)
+
+
+@contextmanager
+def locked(path: str):
+    """Hold a SQLite file so that nobody else can even read it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("PRAGMA locking_mode=EXCLUSIVE")
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+        holder.execute("ROLLBACK")
+
+
+def test_a_server_starts_beside_a_locked_sqlite_file_from_what_was_saved(launch, new_database) -> None:
+    url = new_database("sqlite")
+    first = launch(url)
+    prompt = first.prompt()
+    first.experiment(prompt)
+    expected = selections(first, prompt, range(200))
+    os.killpg(first.process.pid, signal.SIGTERM)
+    first.process.wait(20)
+    with locked(url.removeprefix("sqlite:///")):
+        second = launch(url)
+        check_that_only_selection_works(second, prompt, expected)
+    wait_for(lambda: health(second)[1] == "ready")
+    assert create(second, "after") == []
+    assert selections(second, prompt, range(200)) == expected
+
+
+def test_a_server_without_database_and_snapshot_says_what_is_wrong(tmp_path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgres://ada:secret@127.0.0.1:{nobody.getsockname()[1]}/none"
+        command = [sys.executable, "-m", "omniforge_graph", "serve", "--no-demo", "--port", "0", "--database-url", url]
+        ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert "UNAVAILABLE" in ran.stderr
+    assert "'none'" in ran.stderr
+    assert "No snapshot was saved" in ran.stderr
+    assert "secret" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_snapshot_that_was_tampered_with_is_not_served(wire, launch, tmp_path) -> None:
+    first = launch(wire.url, "--state-dir", str(tmp_path))
+    first.experiment()
+    os.killpg(first.process.pid, signal.SIGTERM)
+    first.process.wait(20)
+    wire.cut()
+    (saved,) = tmp_path.glob("snapshot-*")
+    saved.write_bytes(saved.read_bytes().replace(b"version 1", b"version 9"))
+    command = [sys.executable, "-m", "omniforge_graph", "serve", "--no-demo", "--port", "0", "--database-url", wire.url]
+    ran = subprocess.run(
+        [*command, "--state-dir", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ran.returncode == 2
+    assert "it is damaged" in ran.stderr
+    assert "No snapshot was saved" in ran.stderr
