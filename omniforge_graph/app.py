@@ -63,13 +63,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             finally:
                 # First, while all that it needs still works: what it cannot write must reach the disk in time.
                 await services.tracker.close()
+                await services.recorder.close()
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await services.standby.close()
 
     starlette = Starlette(
-                await services.recorder.close()
         lifespan=lifespan,
         routes=[
             Route("/", _home),
@@ -125,6 +125,7 @@ def build_services(
         registry,
         refresh_interval=settings.refresh_interval,
         flush_interval=settings.flush_interval,
+        ingest_backlog=settings.ingest_queue_events,
         snapshots=SnapshotFile.of(settings.state_dir, settings.database_url),
         spool=Spool(state_file(settings.state_dir, settings.database_url, "exposures")),
         telemetry=telemetry,
@@ -144,7 +145,6 @@ async def _metrics(request: Request) -> Response:
     """What this worker counted, for Prometheus."""
     services: Services = request.app.state.services
     text, media_type = services.telemetry.render(request.headers.get("accept", ""))
-        ingest_backlog=settings.ingest_queue_events,
     return Response(text, headers={"content-type": media_type, "cache-control": "no-store"})
 
 
