@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from omniforge_graph.cli.migrating import migrate_or_stand_by
 from omniforge_graph.cli.settings import DatabaseUrl, DisablePlugin, read_settings
 from omniforge_graph.config import PREFIX, Settings
 from omniforge_graph.errors import ConfigurationError
@@ -58,12 +59,24 @@ def serve(
         float | None,
         typer.Option(help="Seconds that tracked exposures wait before they are written together.", show_default="0.2"),
     ] = None,
+    outcome_retention_days: Annotated[
+        int | None,
+        typer.Option(help="Days after which outcomes are kept as sums only; 0 keeps them for ever.", show_default="0"),
+    ] = None,
     ingest_queue_events: Annotated[
         int | None,
         typer.Option(help="Events that may wait to be written; beyond, RATE_LIMITED.", show_default="100000"),
     ] = None,
     request_timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a request is given up.", show_default="10.0")
+    ] = None,
+    operation_plans: Annotated[
+        bool | None,
+        typer.Option(
+            "--operation-plans/--no-operation-plans",
+            help="Compile operations that come again; answers are the same without, only slower.",
+            show_default="operation-plans",
+        ),
     ] = None,
     max_body_bytes: Annotated[
         int | None, typer.Option(help="The largest request body, in bytes.", show_default="4194304")
@@ -82,15 +95,17 @@ def serve(
         log_level=log_level,
         refresh_interval=refresh_interval,
         flush_interval=flush_interval,
+        outcome_retention_days=outcome_retention_days,
         ingest_queue_events=ingest_queue_events,
         request_timeout=request_timeout,
+        operation_plans=operation_plans,
         max_body_bytes=max_body_bytes,
     )
     check_disabled(settings.disabled_plugins)
     _check_port(settings)
     import uvicorn  # noqa: PLC0415 - only the server pays for it
 
-    asyncio.run(apply_migrations(settings.database_url))
+    migrate_or_stand_by(settings)
     os.environ.update(as_environment(settings))  # What the worker processes read.
     _greet(settings)
     with _demonstration(settings):
