@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TypedDict
 
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
+from omniforge_graph.services.retention import OutcomePurger
 from omniforge_graph.services.spool import Spool
 from omniforge_graph.telemetry import Telemetry
 
@@ -58,6 +60,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             app.state.services = services
             runners = services.feed, services.tracker, services.standby
             tasks = [asyncio.create_task(each.run()) for each in runners]
+            if settings.outcome_retention_days:
+                purger = OutcomePurger(repository, timedelta(days=settings.outcome_retention_days))
+                tasks.append(asyncio.create_task(purger.run()))
             try:
                 yield State(services=services)
             finally:

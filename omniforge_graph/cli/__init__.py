@@ -12,8 +12,10 @@ from omniforge_graph.cli.importing import import_events
 from omniforge_graph.cli.plan import plan
 from omniforge_graph.cli.plugins import plugins
 from omniforge_graph.cli.results import results
+from omniforge_graph.cli.retention import purge
 from omniforge_graph.cli.schema import schema
 from omniforge_graph.cli.serve import migrate, serve
+from omniforge_graph.cli.totals import totals
 from omniforge_graph.errors import OmniForgeError
 
 __all__ = ["app", "main"]
@@ -27,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (serve, migrate, demo, results, plan, plugins, schema):
+for command in (serve, migrate, demo, results, plan, totals, purge, plugins, schema):
     app.command()(command)
 app.command("import")(import_events)
 

@@ -1,10 +1,19 @@
-"""Totals compared with the events they stand for, and made anew where they differ: a few units at a time."""
+"""Totals and counts compared with the events they stand for, and made anew where they differ."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from omniforge_graph.persistence.store import Store
-from omniforge_graph.persistence.totals import ASKED, FROM_ASKED, FROM_SUMS, SQUARE, add_sources, fold_exposures
+from omniforge_graph.persistence.totals import (
+    ASKED,
+    FROM_ASKED,
+    FROM_SUMS,
+    SQUARE,
+    add_sources,
+    fold_exposures,
+    recount_exposures,
+    wrong_counts,
+)
 
 UNITS_AT_ONCE = 1_000
 """So few that those who record events meanwhile wait for milliseconds."""
@@ -52,19 +61,19 @@ class Checked:
 
 
 class RebuildingStore(Store):
-    """Verifies and rebuilds unit totals."""
+    """Verifies and rebuilds unit totals, and the numbers of exposed units."""
+
+    async def experiment_ids(self) -> list[str]:
+        """Return the ids of all experiments, the oldest first."""
+        async with self._database.reading() as session:
+            return [row["id"] for row in await session.rows("SELECT id FROM experiment ORDER BY id")]
 
     async def check_totals(self, experiment_id: str | None = None, *, repair: bool) -> AsyncIterator[Checked]:
         """Compare the totals of one or of all experiments with the events; with `repair` make wrong ones anew.
 
         A few units at a time, each in a transaction of its own: events may be recorded in between.
         """
-        if experiment_id is None:
-            async with self._database.reading() as session:
-                ids = [row["id"] for row in await session.rows("SELECT id FROM experiment ORDER BY id")]
-        else:
-            ids = [experiment_id]
-        for each in ids:
+        for each in await self.experiment_ids() if experiment_id is None else [experiment_id]:
             await self._declare(each)
             async with self._database.reading() as session:
                 units = await session.rows(UNITS, each, "", UNITS_AT_ONCE)
@@ -72,7 +81,7 @@ class RebuildingStore(Store):
                 yield Checked(each, len(units), await self._check([row["id"] for row in units], each, repair))
                 async with self._database.reading() as session:
                     units = await session.rows(UNITS, each, units[-1]["unit_id"], UNITS_AT_ONCE)
-            yield Checked(each, 0, await self._check_strays(each, repair))
+            yield Checked(each, 0, await self._check_strays(each, repair) + await self._check_counts(each, repair))
 
     async def rebuild_totals(self, experiment_id: str | None = None, *, verify_only: bool = False) -> int:
         """Check all totals of one or of all experiments, repair them unless `verify_only`; return how many were wrong.
@@ -106,4 +115,12 @@ class RebuildingStore(Store):
             async with self._database.transaction() as session:
                 await session.lock_totals(shared=False)
                 await session.run(f"DELETE {STRAY}", experiment_id, experiment_id)
+        return wrong
+
+    async def _check_counts(self, experiment_id: str, repair: bool) -> int:
+        async with self._database.transaction() as session:
+            await session.lock_totals(shared=False)
+            wrong = await wrong_counts(session, experiment_id)
+            if wrong and repair:
+                await recount_exposures(session, experiment_id)
         return wrong

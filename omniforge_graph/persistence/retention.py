@@ -1,11 +1,16 @@
 """Purging: outcomes of long ago become sums, a batch at a time, and nothing that is made of them changes."""
 
+from datetime import datetime
 from typing import Any
 
+from omniforge_graph.persistence.mapping import to_micros
 from omniforge_graph.persistence.session import Session
 from omniforge_graph.persistence.store import Store
 from omniforge_graph.persistence.totals import SQUARE
 
+BEGIN_PURGE = """
+UPDATE retention SET purged_before = CASE WHEN purged_before < ? THEN ? ELSE purged_before END WHERE id = 1
+"""
 OLDEST = "SELECT id FROM outcome WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?"
 SUM_COLUMNS = {
     "unit_id": "text", "metric": "text", "first_at": "bigint", "experiment_id": "text", "tenant_id": "text",
@@ -53,36 +58,36 @@ DROP_OUTCOMES = f"DELETE FROM outcome WHERE {CHOSEN}"  # noqa: S608
 class RetentionStore(Store):
     """Purges outcomes."""
 
-    async def purge_outcomes(self, before: int, limit: int) -> int:
-        """Turn up to `limit` outcomes from before a time (in microseconds) into sums; return how many it were.
+    async def purge_outcomes(self, before: datetime, limit: int) -> int:
+        """Turn up to `limit` outcomes from before a time into sums, the oldest first; return how many it were.
 
-        The oldest come first. All in one transaction: a process that is killed has purged a batch or not.
+        All in one transaction: a process that is killed has purged a batch, or not.
         """
+        end = to_micros(before)
         async with self._database.transaction() as session:
             # First of all: whoever else purges waits here, and sees below what this one left.
-            await session.run(
-                "UPDATE retention SET purged_before = CASE WHEN purged_before < ? THEN ? ELSE purged_before END "
-                "WHERE id = 1",
-                before,
-                before,
-            )
+            await session.run(BEGIN_PURGE, end, end)
             await session.lock_totals(shared=True)
-            ids = [row["id"] for row in await session.rows(OLDEST, before, limit)]
+            ids = [row["id"] for row in await session.rows(OLDEST, end, limit)]
             if ids:
                 await _purge(session, (min(ids), max(ids), ids))
         return len(ids)
 
-    async def count_purgeable(self, before: int) -> int:
-        """Return how many outcomes there are from before a time (in microseconds)."""
+    async def count_purgeable(self, before: datetime) -> int:
+        """Return how many outcomes there are from before a time."""
         async with self._database.reading(study=True) as session:
-            rows = await session.rows("SELECT COUNT(*) AS n FROM outcome WHERE occurred_at < ?", before)
+            rows = await session.rows("SELECT COUNT(*) AS n FROM outcome WHERE occurred_at < ?", to_micros(before))
         return int(rows[0]["n"])
 
-    async def claim_purging(self, now: int, until: int) -> bool:
-        """Return whether nobody else has claimed to purge, and claim it until a time (both in microseconds)."""
+    async def claim_purging(self, now: datetime, until: datetime) -> bool:
+        """Return whether no other process has claimed to purge now; if none has, claim it until a time."""
+        free = "id = 1 AND claimed_until <= ?"
+        async with self._database.reading() as session:
+            if not await session.rows(f"SELECT id FROM retention WHERE {free}", to_micros(now)):  # noqa: S608
+                return False
         async with self._database.transaction() as session:
-            sql = "UPDATE retention SET claimed_until = ? WHERE id = 1 AND claimed_until < ?"
-            return await session.run(sql, until, now) == 1
+            sql = f"UPDATE retention SET claimed_until = ? WHERE {free}"  # noqa: S608
+            return await session.run(sql, to_micros(until), to_micros(now)) == 1
 
 
 async def _purge(session: Session, chosen: tuple[Any, ...]) -> None:

@@ -38,8 +38,7 @@ TABLES = {
         accepted BIGINT NOT NULL,
         duplicates BIGINT NOT NULL,
         rejected BIGINT NOT NULL,
-        report_bytes BIGINT NOT NULL,
-        at BIGINT NOT NULL
+        report_bytes BIGINT NOT NULL
     """,
 }
 STORAGE = {"sqlite": "WITHOUT ROWID", "postgres": ""}
@@ -61,6 +60,6 @@ async def drop(_: Any, editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("omniforge", "0002_unit_totals")]
+    dependencies = [("omniforge", "0003_exposure_counts")]
 
     operations = [ops.RunPython(create, drop)]
