@@ -67,10 +67,6 @@ def serve(
         int | None,
         typer.Option(help="Events that may wait to be written; beyond, RATE_LIMITED.", show_default="100000"),
     ] = None,
-    outcome_retention_days: Annotated[
-        int | None,
-        typer.Option(help="Days after which outcomes are kept as sums only; 0 keeps them for ever.", show_default="0"),
-    ] = None,
     request_timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a request is given up.", show_default="10.0")
     ] = None,
@@ -101,7 +97,6 @@ def serve(
         flush_interval=flush_interval,
         outcome_retention_days=outcome_retention_days,
         ingest_queue_events=ingest_queue_events,
-        outcome_retention_days=outcome_retention_days,
         request_timeout=request_timeout,
         operation_plans=operation_plans,
         max_body_bytes=max_body_bytes,
