@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import httpx
 import pytest
@@ -49,6 +50,40 @@ def test_acknowledged_outcomes_survive_a_kill(engine, launch, new_database) -> N
     total = sum(stats["mean"] * stats["units"] for stats in analysis["variantStats"] if stats["units"])
     assert total % 20 == 0
     assert total in {20 * len(acknowledged), 20 * (len(acknowledged) + 1)}
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_acknowledged_exposures_survive_a_kill_while_others_are_tracked(engine, launch, new_database) -> None:
+    url = new_database(engine)
+    server = launch(url)
+    prompt = server.prompt()
+    experiment = server.experiment(prompt)
+    slots = [{"slot": "s", "promptId": prompt["id"]}]
+    acknowledged: list[int] = []
+
+    def write() -> None:
+        for batch in range(10_000):
+            events = [{"experimentId": experiment["id"], "unitId": f"sent-{batch}-{n}"} for n in range(20)]
+            try:
+                server.data("Select", {"prompts": slots, "tenantId": f"tracked-{batch}", "track": True})
+                receipt = server.do("RecordExposures", events=events)
+            except (httpx.TransportError, KeyError, ValueError):
+                return
+            assert receipt["accepted"] == 20
+            acknowledged.append(batch)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while len(acknowledged) < 20:
+        time.sleep(0.01)
+    os.killpg(server.process.pid, signal.SIGKILL)
+    writer.join(20)
+    server.process.wait(20)
+
+    again = launch(url)
+    for batch in acknowledged:
+        events = [{"experimentId": experiment["id"], "unitId": f"sent-{batch}-{n}"} for n in range(20)]
+        assert again.do("RecordExposures", events=events)["duplicates"] == 20
 
 
 def test_tracked_exposures_are_written_before_a_clean_end(launch, new_database) -> None:

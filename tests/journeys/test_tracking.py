@@ -120,6 +120,25 @@ def test_a_clean_end_in_an_outage_loses_and_doubles_nothing(link, launch, tmp_pa
     assert metric(again, "omniforge_exposures_replayed_total") >= 29
 
 
+def test_a_process_that_starts_in_an_outage_keeps_its_own_and_inherits(link, launch, tmp_path) -> None:
+    server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
+    traffic = Traffic(server)
+    traffic.send(server, 10)
+    time.sleep(3)  # until the snapshot that the next process starts with is saved
+    link.cut()
+    traffic.send(server, 10)
+    os.killpg(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(30) in (0, -signal.SIGTERM)
+    again = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
+    traffic.send(again, 10)
+    wait_until(lambda: {f"u{n}" for n in range(12, 31)} <= kept(tmp_path))
+    link.mend()
+    traffic.send(again, 10)
+    wait_until(lambda: again.http.get("/health/ready").json()["status"] == "ready")
+    traffic.all_counted(again)
+    wait_until(lambda: not spools(tmp_path))
+
+
 def test_a_kill_in_an_outage_loses_what_the_last_moment_brought_at_most(link, launch, tmp_path) -> None:
     server = launch(link.url, OMNIFORGE_STATE_DIR=str(tmp_path))
     traffic = Traffic(server)
@@ -156,8 +175,9 @@ def test_a_kill_loses_what_the_last_moment_brought_at_most(launch, new_database)
 
 @pytest.mark.parametrize("engine", ["postgres"])
 def test_several_workers_share_the_folder_and_no_file(link, launch, tmp_path) -> None:
-    server = launch(link.url, "--workers", "2", OMNIFORGE_STATE_DIR=str(tmp_path))
+    server = launch(link.url, "--workers", "2", "--refresh-interval", "0.1", OMNIFORGE_STATE_DIR=str(tmp_path))
     traffic = Traffic(server)
+    time.sleep(2)  # until the worker that did not start the experiment knows of it too
     link.cut()
     while len(spools(tmp_path)) < 2:  # connections stay with their worker: new ones, until both have tracked
         server.http.close()
