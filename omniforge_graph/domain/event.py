@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from omniforge_graph.domain.text import clean_key, clean_text
 from omniforge_graph.errors import ValidationError
@@ -50,6 +50,36 @@ def _attribute(value: Any, key: str) -> str:
     if not isinstance(value, str):
         raise ValidationError(f"The attribute {key} must be text, a number or a truth value.", path=path)
     return clean_text(value, path, maximum=MAX_ATTRIBUTE_VALUE)
+
+
+class ReportedExposure(Protocol):
+    """What an `ExposureEvent` says, whoever carries it: a door need not copy each event of a batch."""
+
+    @property
+    def experiment_id(self) -> str: ...  # noqa: D102 - as of `ExposureEvent`, and so below
+    @property
+    def unit_id(self) -> str: ...  # noqa: D102
+    @property
+    def occurred_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def attributes(self) -> Any: ...  # noqa: D102
+
+
+class ReportedOutcome(Protocol):
+    """What an `OutcomeEvent` says, whoever carries it."""
+
+    @property
+    def unit_id(self) -> str: ...  # noqa: D102
+    @property
+    def metric(self) -> str: ...  # noqa: D102
+    @property
+    def value(self) -> float: ...  # noqa: D102
+    @property
+    def event_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def occurred_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def experiment_id(self) -> str | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

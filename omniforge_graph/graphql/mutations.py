@@ -218,15 +218,11 @@ class Mutation:
     @strawberry.mutation(description="Record exposures; the first one of a unit counts.")
     async def record_exposures(self, info: Info, input: Annotated[RecordExposuresInput, _what]) -> RecordPayload:
         """Record exposures."""
-        events = [event.to_event() for event in input.events]
-        return RecordPayload.of(
-            await info.context.services.recorder.record_exposures(events, caller=info.context.caller)
-        )
+        recorder = info.context.services.recorder
+        return RecordPayload.of(await recorder.record_exposures(input.events, caller=info.context.caller))
 
     @strawberry.mutation(description="Record outcomes of exposed units.")
     async def record_outcomes(self, info: Info, input: Annotated[RecordOutcomesInput, _what]) -> RecordPayload:
         """Record outcomes."""
-        events = [event.to_event() for event in input.events]
-        return RecordPayload.of(
-            await info.context.services.recorder.record_outcomes(events, caller=info.context.caller)
-        )
+        recorder = info.context.services.recorder
+        return RecordPayload.of(await recorder.record_outcomes(input.events, caller=info.context.caller))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from omniforge_graph.domain.event import NO_ATTRIBUTES, Exposure, ExposureEvent, clean_attributes
+from omniforge_graph.domain.event import NO_ATTRIBUTES, Exposure, ReportedExposure, clean_attributes
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
 from omniforge_graph.domain.text import MAX_IDENTIFIER, are_clean, clean_text
 from omniforge_graph.errors import ExperimentNotFoundError, ExperimentNotRunningError, OmniForgeError
@@ -20,12 +20,12 @@ class ExposureJudge:
         self._now = now
         self._assigners: dict[str, Assigner] = {}
 
-    def one(self, event: ExposureEvent) -> Exposure:
+    def one(self, event: ReportedExposure) -> Exposure:
         """Return the exposure of an event; raise what is wrong with it."""
         clean_text(event.unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
         return self._exposure(event)
 
-    def all(self, events: Sequence[ExposureEvent]) -> Sequence[Exposure] | None:
+    def all(self, events: Sequence[ReportedExposure]) -> Sequence[Exposure] | None:
         """Return the exposures of events that are all fine; None if one of them may not be."""
         if not are_clean([event.unit_id for event in events], maximum=MAX_IDENTIFIER):
             return None
@@ -34,7 +34,7 @@ class ExposureJudge:
         except OmniForgeError:
             return None
 
-    def _exposure(self, event: ExposureEvent) -> Exposure:
+    def _exposure(self, event: ReportedExposure) -> Exposure:
         experiment = self._experiments.get(event.experiment_id)
         if experiment is None:
             raise ExperimentNotFoundError(f"There is no experiment {event.experiment_id!r}.", path=("experimentId",))

@@ -8,7 +8,7 @@ from itertools import repeat
 from operator import attrgetter
 
 from omniforge_graph.domain.caller import Caller
-from omniforge_graph.domain.event import Outcome, OutcomeEvent
+from omniforge_graph.domain.event import Outcome, ReportedOutcome
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.measurement import sources_of
 from omniforge_graph.domain.metric import Metric
@@ -35,7 +35,7 @@ class OutcomeJudge:
         self._tenant_id = caller.tenant_id
         self._rules: dict[tuple[str, str | None], Sequence[Metric]] = {}
 
-    def one(self, event: OutcomeEvent) -> Outcome:
+    def one(self, event: ReportedOutcome) -> Outcome:
         """Return the outcome of an event; raise what is wrong with it."""
         unit_id = clean_text(event.unit_id, ("unitId",), maximum=MAX_IDENTIFIER)
         event_id = event.event_id
@@ -49,7 +49,7 @@ class OutcomeJudge:
         moment = happened_at(event.occurred_at, self._now)
         return Outcome(unit_id, event.metric, value, moment, event_id, event.experiment_id, self._tenant_id)
 
-    def all(self, events: Sequence[OutcomeEvent]) -> Sequence[Outcome] | None:
+    def all(self, events: Sequence[ReportedOutcome]) -> Sequence[Outcome] | None:
         """Return the outcomes of events that are all fine; None if one of them may not be."""
         units, metrics, values, event_ids, moments, named = zip(*map(_COLUMNS, events), strict=True)
         told = [each for each in event_ids if each is not None]

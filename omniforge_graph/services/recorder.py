@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
-from omniforge_graph.domain.event import MAX_BATCH, BatchReceipt, Exposure, ExposureEvent, Outcome, OutcomeEvent
+from omniforge_graph.domain.event import MAX_BATCH, BatchReceipt, Exposure, Outcome, ReportedExposure, ReportedOutcome
 from omniforge_graph.domain.experiment import PromptExperiment
 from omniforge_graph.domain.metric import Metric
 from omniforge_graph.errors import PurgedError, ValidationError
@@ -50,7 +50,7 @@ class EventRecorder:
         self._experiments = Together(repository.get_experiments)
         self._declarations = Together(repository.declarations)
 
-    async def record_exposures(self, events: Sequence[ExposureEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
+    async def record_exposures(self, events: Sequence[ReportedExposure], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record exposures; the variant is the one the unit is assigned. The first exposure of a unit counts.
 
         An experiment that is paused or completed takes exposures that carry a time: they are late, and happened
@@ -67,7 +67,7 @@ class EventRecorder:
             judged, new = await self._write_exposures(judged)
         return self._finish(len(events), judged, new)
 
-    async def record_outcomes(self, events: Sequence[OutcomeEvent], *, caller: Caller = OPERATOR) -> BatchReceipt:
+    async def record_outcomes(self, events: Sequence[ReportedOutcome], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record outcomes. One with an event id is recorded once; without one, each event counts.
 
         Raises:

@@ -1,13 +1,11 @@
 """What to select, and what happened."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 
-from omniforge_graph.domain.event import ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.selection import PromptSlot
 
 
@@ -39,11 +37,6 @@ class ExposureInput:
         "unit's first exposure count.",
     )
 
-    def to_event(self) -> ExposureEvent:
-        """Return the domain's value."""
-        attributes: Any = {} if self.attributes is None else self.attributes  # each event is judged by itself
-        return ExposureEvent(self.experiment_id, self.unit_id, self.occurred_at, attributes)
-
 
 @strawberry.input(description="Exposures, at most 5,000.")
 class RecordExposuresInput:
@@ -64,10 +57,6 @@ class OutcomeInput:
     experiment_id: ID | None = strawberry.field(
         default=None, description="Count for this experiment only; else for all in which the unit was exposed."
     )
-
-    def to_event(self) -> OutcomeEvent:
-        """Return the domain's value."""
-        return OutcomeEvent(self.unit_id, self.metric, self.value, self.event_id, self.occurred_at, self.experiment_id)
 
 
 @strawberry.input(description="Outcomes, at most 5,000.")
