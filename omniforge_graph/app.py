@@ -18,7 +18,8 @@ from omniforge_graph.errors import SchemaError, UnavailableError
 from omniforge_graph.graphql.context import Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.schema import WEIGHTS, schema
-from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits
+from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits, Observe
+from omniforge_graph.graphql.transport import Response as Answer
 from omniforge_graph.persistence import open_database
 from omniforge_graph.persistence.saved import SnapshotFile
 from omniforge_graph.persistence.state import state_file
@@ -28,7 +29,7 @@ from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.retention import OutcomePurger
 from omniforge_graph.services.spool import Spool
-from omniforge_graph.telemetry import Telemetry
+from omniforge_graph.telemetry import GRAPHQL_CORE, PLAN, REFUSED, Telemetry
 
 GRAPHQL_PATH = "/graphql"
 STALE_SECONDS = 30
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         request_timeout=settings.request_timeout,
         allowed_origins=settings.allowed_origins,
         plans=settings.operation_plans,
+        observe=_observer(telemetry),
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +121,18 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         allow_credentials=True,
         max_age=3600,
     )
+
+
+def _observer(telemetry: Telemetry) -> Observe:
+    count = telemetry.request
+
+    def observe(answer: Answer | None, status: int, seconds: float) -> None:
+        kind = REFUSED
+        if answer is not None and answer.executed:
+            kind = PLAN if answer.planned else GRAPHQL_CORE
+        count(kind, status, seconds)
+
+    return observe
 
 
 def build_services(
