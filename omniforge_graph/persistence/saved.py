@@ -5,10 +5,12 @@ The first line says what the file is, then comes one prompt a line, and the last
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "omniforge-graph snapshot"
 VERSION = 1
+STRETCH, BREATH = 20, 0.0005
+"""After so many prompts the thread sleeps for so many seconds: else the event loop would wait for the interpreter."""
 _OTHERS_MAY_WRITE = 0o022
 
 
@@ -67,11 +71,12 @@ class SnapshotFile:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 digest, encoder = sha256(), msgspec.json.Encoder()
                 header = Header(FORMAT, VERSION, self._database, at)
-                # Prompt by prompt, so that this thread gives way to the event loop's in between.
-                for value in (header, *map(SavedPrompt.of, entries)):
+                for number, value in enumerate(chain((header,), map(SavedPrompt.of, entries)), 1):
                     line = encoder.encode(value) + b"\n"
                     digest.update(line)
                     file.write(line)
+                    if number % STRETCH == 0:
+                        time.sleep(BREATH)
                 file.write(digest.hexdigest().encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
