@@ -2,11 +2,12 @@
 
 from omniforge_graph.graphql.transport.app import GraphQLApp
 from omniforge_graph.graphql.transport.background import BackgroundQueue
-from omniforge_graph.graphql.transport.engine import Engine, Request
+from omniforge_graph.graphql.transport.engine import Engine
 from omniforge_graph.graphql.transport.headers import Headers
 from omniforge_graph.graphql.transport.http import MakeContext, Observe
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
+from omniforge_graph.graphql.transport.request import Request
 from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.websocket import SocketLimits
 

@@ -15,6 +15,7 @@ from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.negotiation import HTML, negotiate
 from omniforge_graph.graphql.transport.origins import is_same_origin
+from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.websocket import SUBPROTOCOL, Connection, SocketLimits
 
 
@@ -73,7 +74,7 @@ class GraphQLApp:
             max_body_bytes=max_body_bytes,
             timeout=request_timeout,
             allowed_origins=self._allowed_origins,
-            observe=observe,
+            observe=observe or _nobody,
         )
         self._graphiql = graphiql
         self._default_query = default_query
@@ -147,3 +148,7 @@ class GraphQLApp:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
             make_context = partial(self._make_context, headers)
             await Connection(self._engine, make_context, self._mask, self._socket_limits, receive, send).run()
+
+
+def _nobody(_response: Response | None, _status: int, _seconds: float) -> None:
+    """Observe nothing."""

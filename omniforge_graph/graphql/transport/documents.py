@@ -1,9 +1,10 @@
 """From a document's text to an operation that may run; each text is judged once and the verdict kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+import msgspec
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -21,6 +22,7 @@ from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.cost import Tariff
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.planning import Planning
+from omniforge_graph.graphql.transport.request import NO_VARIABLES, read_variables
 from omniforge_graph.graphql.transport.response import client_error
 from omniforge_graph.graphql.transport.structure import StructureCheck
 
@@ -77,9 +79,13 @@ class DocumentCache:
         self,
         text: str,
         operation_name: str | None = None,
-        read_variables: Callable[[], Mapping[str, Any] | None] = lambda: None,
+        variables: msgspec.Raw = NO_VARIABLES,
     ) -> Operation | Refusal:
-        """Return the operation to execute, or why there is none; variables matter only to the cost of pages."""
+        """Return the operation to execute, or why there is none; variables matter only to the cost of pages.
+
+        Raises:
+            ProtocolError: the variables had to be looked at, and are no JSON object.
+        """
         verdict = self._accepted.get(text) or self._refused.get(text) or self._judge(text)
         if isinstance(verdict, Refusal):
             return verdict
@@ -90,7 +96,7 @@ class DocumentCache:
                 Code.OPERATION_NOT_CHOSEN, f"The document has no operation '{operation_name}'; it has {names}."
             )
         if isinstance(operation, Operation) and operation.needs_pricing:
-            cost = self._tariff.price(operation.document, operation.node, read_variables() or {})
+            cost = self._tariff.price(operation.document, operation.node, read_variables(variables) or {})
             if cost.fields > self.limits.cost:
                 return self._too_costly(cost.fields)
         return operation

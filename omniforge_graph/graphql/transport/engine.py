@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
 from inspect import isawaitable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
@@ -24,14 +23,12 @@ from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask, root_cause
-from omniforge_graph.graphql.transport.planning import AnyPlan, Planner
+from omniforge_graph.graphql.transport.planning import Planner
+from omniforge_graph.graphql.transport.request import Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, client_error
 from omniforge_graph.graphql.transport.stepping import in_time
 
 MAX_COERCION_ERRORS = 20
-NO_VARIABLES: Final = msgspec.Raw(b"null")
-
-_decode_variables = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
 class OutOfTimeError(GraphQLError):
@@ -59,32 +56,6 @@ class StrawberrySchema(Protocol):
     """A `strawberry.Schema`, which carries the graphql-core schema it was built into."""
 
     _schema: GraphQLSchema
-
-
-class Request(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """A GraphQL request as the GraphQL-over-HTTP specification writes it; other members are ignored."""
-
-    query: str
-    operation_name: str | None = None
-    variables: msgspec.Raw = NO_VARIABLES
-    """The JSON of an object or null, not looked at yet: a plan reads it straight into the types it needs."""
-    extensions: dict[str, Any] | None = None
-
-
-class BadVariablesError(ValueError):
-    """The request's variables are no JSON object; the message says where."""
-
-
-def read_variables(variables: msgspec.Raw) -> dict[str, Any] | None:
-    """Return the variables as graphql-core wants them; `BadVariablesError` if they are no JSON object."""
-    try:
-        values: dict[str, Any] | None = _decode_variables(variables)
-    except (ValueError, RecursionError) as error:
-        message = str(error)
-        if isinstance(error, msgspec.ValidationError):
-            message = message.replace("`$", "`$.variables") if "`$" in message else f"{message} - at `$.variables`"
-        raise BadVariablesError(message) from None
-    return values
 
 
 Contexts: TypeAlias = Callable[[], Any]
@@ -117,11 +88,9 @@ class Engine:
         """Return the operation that the request names, within all limits, or the response that says why not.
 
         Raises:
-            BadVariablesError: the variables had to be looked at, and are no JSON object.
+            ProtocolError: the variables had to be looked at, and are no JSON object.
         """
-        operation = self._documents.prepare(
-            request.query, request.operation_name, partial(read_variables, request.variables)
-        )
+        operation = self._documents.prepare(request.query, request.operation_name, request.variables)
         if isinstance(operation, Refusal):
             return Response(errors=operation.errors, executed=False, status=400)
         return operation
@@ -139,18 +108,26 @@ class Engine:
         execution by plan added is dropped when it is given up.
 
         Raises:
-            BadVariablesError: the variables are no JSON object.
+            ProtocolError: the variables are no JSON object.
         """
         planning = operation.planning
         if not planning.settled and self._planner is not None:
             self._planner.consider(planning, operation.document, operation.node)
         if planning.plan is not None:
-            response = await self._execute_plan(planning.plan, operation, variables, contexts)
-            if response is not None:
-                return response
-            if background:
-                background.drop()
-        values = read_variables(variables)
+            try:
+                result: Any = await in_time(planning.plan.run(contexts(), variables), self._timeout, self._late)
+            except StepAside:
+                if background:
+                    background.drop()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+                return self.failed(error, operation.name)
+            else:
+                if isinstance(result, ExecutionResult):
+                    return self._respond(result, operation, planned=True)
+                return Response(data=result, planned=True)
+        return await self._execute(operation, read_variables(variables), contexts)
+
+    async def _execute(self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts) -> Response:
         try:
             executor = self._build(operation, values, contexts())
             if isinstance(executor, Response):
@@ -161,21 +138,6 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         return self._respond(result, operation)
-
-    async def _execute_plan(
-        self, plan: AnyPlan, operation: Operation, variables: msgspec.Raw, contexts: Contexts
-    ) -> Response | None:
-        """Return the plan's answer, None if it steps aside."""
-        try:
-            result: Any = await in_time(plan.run(contexts(), variables), self._timeout, self._late)
-        except StepAside:
-            return None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
-            return self.failed(error, operation.name)
-        if isinstance(result, ExecutionResult):
-            return self._respond(result, operation, planned=True)
-        data: dict[str, Any] = result
-        return Response(data=data, planned=True)
 
     async def subscribe(
         self, operation: Operation, variables: msgspec.Raw, contexts: Contexts

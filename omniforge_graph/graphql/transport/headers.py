@@ -1,6 +1,7 @@
 """The headers of a request, decoded only where somebody looks: most requests need three of ten."""
 
 from collections.abc import Iterable, Iterator, Mapping
+
 from starlette.types import Scope
 
 
@@ -10,7 +11,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("raw",)
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        listed = list(pairs)
+        listed = pairs if type(pairs) is list else list(pairs)
         self.raw: dict[bytes, bytes] = dict(listed)
         if len(self.raw) < len(listed):
             self.raw.clear()

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from omniforge_graph.graphql.transport.engine import Request
+from omniforge_graph.graphql.transport.request import Request
 
 
 class ConnectionInit(msgspec.Struct, frozen=True, tag_field="type", tag="connection_init"):

@@ -8,10 +8,8 @@ import msgspec
 from starlette.types import Message, Receive
 
 from omniforge_graph.graphql.transport.codes import Code
-from omniforge_graph.graphql.transport.engine import NO_VARIABLES, Request
 from omniforge_graph.graphql.transport.headers import Headers
-from omniforge_graph.graphql.transport.response import Response, refused
-from omniforge_graph.graphql.transport.stepping import in_time
+from omniforge_graph.graphql.transport.request import NO_VARIABLES, ProtocolError, Request, bad_request
 
 PARAMETERS = frozenset(Request.__struct_encode_fields__)
 
@@ -20,20 +18,12 @@ _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
-class ProtocolError(Exception):
-    """The HTTP request itself is at fault; `response` says how, with its status whatever the media type."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.response: Response = refused(code, message, status)
-
-
 class ClientGoneError(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read_post(headers: Headers, receive: Receive, max_bytes: int, seconds: float) -> Request:
-    """Read the request from a body of JSON."""
+def check_post(headers: Headers, max_bytes: int) -> None:
+    """Refuse a body by its headers: what is no JSON, or too large."""
     raw = headers.raw
     if raw.get(b"content-type") != b"application/json" or b"content-encoding" in raw:
         check_content_type(headers)
@@ -41,10 +31,31 @@ async def read_post(headers: Headers, receive: Receive, max_bytes: int, seconds:
     if length.isdigit() and (len(length) > 18 or int(length) > max_bytes):
         raise too_large(max_bytes)
 
-    message = await in_time(receive(), seconds, _late)
-    body: bytes = message.get("body", b"")
-    if message["type"] != "http.request" or message.get("more_body", False) or len(body) > max_bytes:
-        body = await in_time(_read_body(message, receive, max_bytes), seconds, _late)
+
+async def read_body(message: Message, receive: Receive, max_bytes: int) -> bytes:
+    """Return the body that begins with the message."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > max_bytes:
+            raise too_large(max_bytes)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+
+
+def late_body() -> ProtocolError:
+    """Return the error of a body that did not come."""
+    return ProtocolError(408, Code.REQUEST_TIMEOUT, "The body did not arrive in time; send it at once.")
+
+
+def read_post(body: bytes) -> Request:
+    """Read the request from a body of JSON."""
     try:
         request = _decode_request(body)
         if not body.isascii():
@@ -58,15 +69,6 @@ async def read_post(headers: Headers, receive: Receive, max_bytes: int, seconds:
             ) from None
         raise bad_request(error) from None
     return request
-
-
-def _late() -> ProtocolError:
-    return ProtocolError(408, Code.REQUEST_TIMEOUT, "The body did not arrive in time; send it at once.")
-
-
-def bad_request(error: Exception) -> ProtocolError:
-    """Return the error of a body that is no GraphQL request."""
-    return ProtocolError(400, Code.BAD_REQUEST, f"The body is not a GraphQL request in JSON: {error}.")
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
@@ -85,23 +87,6 @@ def too_large(max_bytes: int) -> ProtocolError:
     """Return the error of a body that is over the limit."""
     message = f"The body is larger than {max_bytes} bytes; send the events or values in several requests."
     return ProtocolError(413, Code.BODY_TOO_LARGE, message)
-
-
-async def _read_body(message: Message, receive: Receive, max_bytes: int) -> bytes:
-    """Read on from the first message."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        chunk: bytes = message.get("body", b"")
-        size += len(chunk)
-        if size > max_bytes:
-            raise too_large(max_bytes)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
 
 
 def read_get(query_string: bytes) -> Request:

@@ -13,9 +13,10 @@ from starlette.types import Message, Receive, Send
 
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
-from omniforge_graph.graphql.transport.engine import Engine, Request, read_variables
+from omniforge_graph.graphql.transport.engine import Engine
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.messages import Complete, ConnectionInit, Ping, Subscribe, decode
+from omniforge_graph.graphql.transport.request import ProtocolError, Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, refused
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
@@ -103,7 +104,7 @@ class Connection:
             message = decode(text)
             if isinstance(message, Subscribe):
                 read_variables(message.payload.variables)
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, ProtocolError) as error:
             raise CloseError(4400, f"Invalid message: {error}") from None
         if isinstance(message, Ping):
             await self._send({"type": "pong"})

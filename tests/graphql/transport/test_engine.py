@@ -9,8 +9,8 @@ from graphql import build_schema
 
 from omniforge_graph.errors import PluginError, RefusedByPluginError, StaleRevisionError, ValidationError
 from omniforge_graph.graphql.transport import BackgroundQueue, Engine, ErrorMask, Request
-from omniforge_graph.graphql.transport.engine import NO_VARIABLES
 from omniforge_graph.graphql.transport.masking import attributes
+from omniforge_graph.graphql.transport.request import NO_VARIABLES
 
 
 @pytest.fixture
