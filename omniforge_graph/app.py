@@ -51,14 +51,16 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     settings = settings or load_settings()
     registry = load_plugins(settings.disabled_plugins)
     telemetry = Telemetry()
+    running: Services | None = None
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
+        nonlocal running
         async with open_database(settings.database_url, wait=True) as repository:
             services = build_services(repository, registry, settings, telemetry)
             if not await services.standby.begin():
                 repository.check_open()
-            app.state.services = services
+            app.state.services = running = services
             runners = services.feed, services.tracker, services.standby
             tasks = [asyncio.create_task(each.run()) for each in runners]
             if settings.outcome_retention_days:
@@ -87,7 +89,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
 
     def make_context(headers: Mapping[str, str], background: BackgroundQueue | None) -> Context:
-        return Context(starlette.state.services, read_caller(headers), background)
+        assert running is not None, "no request comes before the start"
+        return Context(running, read_caller(headers), background)
 
     graphql = GraphQLApp(
         schema,

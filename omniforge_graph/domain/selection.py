@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -20,8 +21,24 @@ class SelectionReason(StrEnum):
     CURRENT_VERSION = "CURRENT_VERSION"
 
 
-class PromptSlot(msgspec.Struct, frozen=True, gc=False):
+class Slot(Protocol):
     """A layer of the caller's prompt and the prompt that fills it, named by id or by key."""
+
+    @property
+    def slot(self) -> str:
+        """The slot's name."""
+
+    @property
+    def prompt_id(self) -> str | None:
+        """The prompt's id, or None."""
+
+    @property
+    def prompt_key(self) -> str | None:
+        """The prompt's key, or None."""
+
+
+class PromptSlot(msgspec.Struct, frozen=True, gc=False):
+    """A slot as Python callers write it."""
 
     slot: str
     prompt_id: str | None = None
@@ -50,7 +67,7 @@ class VariantSelection:
         return self.prompt.id
 
 
-def check_slots(slots: Sequence[PromptSlot]) -> None:
+def check_slots(slots: Sequence[Slot]) -> None:
     """Refuse no slots, too many, repeated names, and slots that do not name exactly one prompt."""
     if not 1 <= len(slots) <= MAX_SLOTS:
         raise ValidationError(f"Give 1 to {MAX_SLOTS} prompts, not {len(slots)}.", path=("prompts",))

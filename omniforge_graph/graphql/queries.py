@@ -133,7 +133,7 @@ class Query:
         """Select for the first slot under test."""
         context = info.context
         selection = await context.services.selector.select_first(
-            [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
+            prompts, tenant_id, unit_id=unit_id, caller=context.caller
         )
         if selection is None:
             return None
@@ -154,7 +154,7 @@ class Query:
         """Select for every slot."""
         context = info.context
         selections = await context.services.selector.select_all(
-            [slot.to_slot() for slot in prompts], tenant_id, unit_id=unit_id, caller=context.caller
+            prompts, tenant_id, unit_id=unit_id, caller=context.caller
         )
         if track:
             _track(info, selections, tenant_id if unit_id is None else unit_id, attributes)
@@ -188,9 +188,11 @@ class Query:
 def _track(info: Info, selections: Sequence[VariantSelection], unit_id: str, attributes: JSON | None) -> None:
     """Note the exposures now, and queue them once the answer is on its way."""
     context, tracker = info.context, info.context.services.tracker
-    told = clean_attributes(attributes) if attributes is not None else {}
+    told = clean_attributes(attributes) if attributes is not None else None
     exposures = tracker.exposures(selections, unit_id, told)
-    if exposures and context.background is None:
+    if not exposures:
+        return
+    if context.background is None:
         tracker.add(*exposures)
-    elif exposures and context.background is not None:
+    else:
         context.background.add(partial(tracker.add, *exposures))

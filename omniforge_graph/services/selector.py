@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from omniforge_graph.domain.caller import OPERATOR, Caller
-from omniforge_graph.domain.selection import MAX_SLOTS, PromptSlot, VariantSelection, check_slots
+from omniforge_graph.domain.selection import MAX_SLOTS, Slot, VariantSelection, check_slots
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text, is_ordinary
 from omniforge_graph.errors import PromptNotFoundError
 from omniforge_graph.services.feed import ChangeFeed
@@ -49,7 +49,7 @@ class Selector:
 
     async def select_all(
         self,
-        slots: Sequence[PromptSlot],
+        slots: Sequence[Slot],
         tenant_id: str,
         *,
         unit_id: str | None = None,
@@ -75,7 +75,7 @@ class Selector:
 
     async def select_first(
         self,
-        slots: Sequence[PromptSlot],
+        slots: Sequence[Slot],
         tenant_id: str,
         *,
         unit_id: str | None = None,
@@ -93,9 +93,7 @@ class Selector:
                 return answer.to(slots[index].slot)
         return None
 
-    def _at_hand(
-        self, slots: Sequence[PromptSlot], tenant_id: str, unit: str, caller: Caller
-    ) -> list[PromptEntry] | None:
+    def _at_hand(self, slots: Sequence[Slot], tenant_id: str, unit: str, caller: Caller) -> list[PromptEntry] | None:
         """Return what `_find` would, without waiting; None if anything at all is out of the ordinary."""
         confined = caller.tenant_id
         if (
@@ -125,7 +123,7 @@ class Selector:
         return entries if len(entries) == 1 or len({slot.slot for slot in slots}) == len(entries) else None
 
     async def _find(
-        self, slots: Sequence[PromptSlot], tenant_id: str, unit_id: str | None, caller: Caller
+        self, slots: Sequence[Slot], tenant_id: str, unit_id: str | None, caller: Caller
     ) -> list[PromptEntry]:
         """Check everything, make sure that the snapshot is fresh, and return each slot's prompt."""
         check_slots(slots)
@@ -148,7 +146,7 @@ class Selector:
             raise _unknown(slots[index], index)
         return found
 
-    def _look_up(self, slot: PromptSlot, tenant_id: str) -> PromptEntry | None:
+    def _look_up(self, slot: Slot, tenant_id: str) -> PromptEntry | None:
         snapshot = self._keeper.snapshot
         if slot.prompt_id is not None:
             return snapshot.find(slot.prompt_id, tenant_id, by_key=False)
@@ -156,7 +154,7 @@ class Selector:
         return snapshot.find(slot.prompt_key, tenant_id, by_key=True)
 
 
-def _unknown(slot: PromptSlot, index: int) -> PromptNotFoundError:
+def _unknown(slot: Slot, index: int) -> PromptNotFoundError:
     field, name = ("promptId", slot.prompt_id) if slot.prompt_id is not None else ("promptKey", slot.prompt_key)
     return PromptNotFoundError(
         f"Slot {slot.slot!r}: there is no prompt with {field} {name!r} that this tenant can use.",

@@ -6,8 +6,6 @@ import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 
-from omniforge_graph.domain.selection import PromptSlot
-
 
 @strawberry.input(description="A slot of the caller's prompt and the prompt that fills it, by id or by key.")
 class PromptSlotInput:
@@ -18,10 +16,6 @@ class PromptSlotInput:
     prompt_key: str | None = strawberry.field(
         default=None, description="The prompt's key: the tenant's own prompt first, else the shared one."
     )
-
-    def to_slot(self) -> PromptSlot:
-        """Return the domain's value."""
-        return PromptSlot(self.slot, self.prompt_id, self.prompt_key)
 
 
 @strawberry.input(description="A unit met its variant.")
