@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omniforge_graph.domain.metric import Aggregation, Direction, Metric, MetricKind
 from omniforge_graph.domain.plan import AllocationPlan, AnalysisPlan
@@ -80,3 +82,18 @@ def test_a_plan_out_of_range_is_refused(field: dict[str, float], path: str) -> N
 def test_a_seed_holds_no_separator(seed: str) -> None:
     with pytest.raises(ValidationError):
         AllocationPlan(seed=seed, phases=())
+
+
+@given(
+    st.sampled_from(
+        [
+            Metric("m", MetricKind.BINARY),
+            Metric("m", MetricKind.COUNT),
+            Metric("m", MetricKind.CONTINUOUS),
+            Metric("m", MetricKind.RATIO, numerator="n", denominator="d"),
+        ]
+    ),
+    st.lists(st.sampled_from([0.0, -0.0, 1.0, 2.0, -1.0, 0.5, 1e15, -1e15]) | st.floats(), max_size=4),
+)
+def test_values_are_taken_together_if_each_of_them_is(metric, values) -> None:
+    assert metric.takes(values) == all(metric.value_problem(value) is None for value in values)

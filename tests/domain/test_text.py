@@ -8,6 +8,7 @@ from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.text import (
     MAX_CONTENT,
     MAX_NAME,
+    are_clean,
     clean_json,
     clean_key,
     clean_optional,
@@ -96,3 +97,14 @@ def test_what_is_ordinary_is_clean(value: object) -> None:
         assert clean_text(value, ("name",), maximum=MAX_NAME) == value
     else:
         assert not (isinstance(value, str) and value.isalnum() and len(value) <= MAX_NAME)
+
+
+@given(st.lists(st.text(max_size=4) | st.sampled_from(["a\0b", "\ud800", "é\0", " ", 7, None]), max_size=4))
+def test_texts_are_clean_if_each_of_them_is(values):
+    def is_clean(value):
+        try:
+            return clean_text(value, ("text",), maximum=3) == value
+        except TextError:
+            return False
+
+    assert are_clean(values, maximum=3) == all(map(is_clean, values))

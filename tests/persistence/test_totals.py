@@ -283,6 +283,8 @@ async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
     assert await migrate(empty_database_url) == tuple(sorted(expected_migrations() - {"0001_initial"}))
     async with open_database(empty_database_url) as repository:
         assert await repository.rebuild_totals(verify_only=True) == 0
+        counts = {each.id: {each.variants[1].id: 2} for each in (running, ended)}
+        assert await repository.exposure_counts(counts) == counts
         assert await read(repository, running, SUM) == {
             (1, "", (3.0,), (True,), 5.0): 1,
             (1, "", (0.2 + 1e-170,), (True,), 0.2 * 0.2): 1,

@@ -1,5 +1,6 @@
 """Recording: each event judged on its own, the good ones durable together."""
 
+import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -8,7 +9,7 @@ from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.event import EventStatus, ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.measurement import NO_VALUE, UnitQuestion, sources_of
 from omniforge_graph.domain.metric import Metric, MetricKind
-from omniforge_graph.errors import ErrorCode, UnavailableError, ValidationError
+from omniforge_graph.errors import ErrorCode, PurgedError, UnavailableError, ValidationError
 from omniforge_graph.services.recorder import EventRecorder
 
 
@@ -285,3 +286,73 @@ async def test_five_thousand_events_at_once(world) -> None:
     outcomes = [OutcomeEvent(f"u{n}", "won", n % 2) for n in range(5000)]
     assert (await world.services.recorder.record_outcomes(outcomes)).accepted == 5000
     assert sum(n for n, _ in (await units(world, experiment)).values()) == 5000
+
+
+async def test_what_became_of_events_is_counted(world) -> None:
+    await world.running()
+    telemetry = world.services.telemetry
+    events = [OutcomeEvent("a", "won", 1, event_id=event) for event in ("e", "e", "f")]
+    await world.services.recorder.record_outcomes([*events, OutcomeEvent("a", "nope", 1)])
+    assert (telemetry.events_recorded, telemetry.events_duplicate, telemetry.events_rejected) == (2, 1, 1)
+
+
+async def test_requests_at_the_same_time_have_a_receipt_each(world) -> None:
+    experiment = await world.running()
+    recorder = world.services.recorder
+    one, other = Caller("svc", "t1"), Caller("svc", "t2")
+    batches = [
+        ([OutcomeEvent("a", "won", 1, event_id="e"), OutcomeEvent("a", "won", 2)], one),
+        ([OutcomeEvent("a", "won", 1, event_id="e"), OutcomeEvent("a", "won", 1)], other),
+        ([OutcomeEvent("b", "won", 1, event_id="e"), OutcomeEvent("c", "won", 1)], one),
+        ([OutcomeEvent("d", "nope", 1)], one),
+    ]
+    recorded = asyncio.gather(*(recorder.record_outcomes(events, caller=caller) for events, caller in batches))
+    exposures = [[ExposureEvent(experiment.id, unit) for unit in units] for units in ("ab", "bc", "a")]
+    exposed = asyncio.gather(*map(recorder.record_exposures, exposures))
+    a, d, r = "ACCEPTED", "DUPLICATE", "REJECTED"
+    assert [each.statuses for each in await recorded] == [(a, r), (a, a), (d, a), (r,)]
+    assert [each.statuses for each in await exposed] == [(a, a), (d, a), (d,)]
+
+
+async def test_more_events_than_may_wait_are_sent_back(world) -> None:
+    await world.running()
+    recorder = EventRecorder(world.services.repository, backlog=5_000, telemetry=world.services.telemetry)
+    batches = [[OutcomeEvent("a", "won", 1)] * size for size in (3_000, 2_000, 1)]
+    *good, refusal = await asyncio.gather(*map(recorder.record_outcomes, batches), return_exceptions=True)
+    assert [each.accepted for each in good] == [3_000, 2_000]
+    assert refusal.code == ErrorCode.RATE_LIMITED
+    assert refusal.retry_after >= 1
+    assert world.services.telemetry.events_limited == 1
+    assert (await recorder.record_outcomes(batches[2])).accepted == 1
+
+
+async def test_closing_waits_for_what_was_taken_on(world) -> None:
+    await world.running()
+    recorder = world.services.recorder
+    recording = asyncio.create_task(recorder.record_outcomes([OutcomeEvent("a", "won", 1)]))
+    await asyncio.sleep(0)
+    await recorder.close()
+    assert (await asyncio.wait_for(recording, 1)).accepted == 1
+    with pytest.raises(UnavailableError):
+        await recorder.record_outcomes([OutcomeEvent("a", "won", 1)])
+
+
+async def test_an_exposure_among_purged_outcomes_is_rejected_alone(world, monkeypatch) -> None:
+    experiment = await world.running()
+    record = world.services.repository.record_exposures
+
+    async def refuse_b(exposures):
+        refused = frozenset((each.experiment_id, each.unit_id) for each in exposures if each.unit_id == "b")
+        if refused:
+            raise PurgedError("purged", refused=refused, path=("occurredAt",))
+        return await record(exposures)
+
+    monkeypatch.setattr(world.services.repository, "record_exposures", refuse_b)
+    recorder = EventRecorder(world.services.repository)
+    batches = [[ExposureEvent(experiment.id, unit) for unit in units] for units in ("abc", "d", "b")]
+    first, second, third = await asyncio.gather(*map(recorder.record_exposures, batches))
+    assert (first.accepted, second.accepted, third.accepted) == (2, 1, 0)
+    assert [(each.index, each.code) for each in (*first.rejected, *third.rejected)] == [
+        (1, ErrorCode.PURGED),
+        (0, ErrorCode.PURGED),
+    ]
