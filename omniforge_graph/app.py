@@ -1,6 +1,7 @@
 """The composition root: opens the database, loads the plugins, wires the doors. It decides nothing."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -66,6 +67,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             if settings.outcome_retention_days:
                 purger = OutcomePurger(repository, timedelta(days=settings.outcome_retention_days))
                 tasks.append(asyncio.create_task(purger.run()))
+            # What has been loaded by now stays: to look through it again and again for garbage would hold up everybody.
+            gc.freeze()
             try:
                 yield State(services=services)
             finally:

@@ -16,6 +16,8 @@ from omniforge_graph.persistence.session import Packed, Row, Session, UniqueViol
 FEW_ROWS = "; ".join(
     f"SET LOCAL {name} = off" for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
 )
+IDS_AT_ONCE = 100_000
+"""The step of the sequences of events' ids: no transaction may append more."""
 COPIED_AT_ONCE = 2_000
 """Rows that are encoded while nothing else in the process can run: a millisecond or two."""
 
@@ -59,6 +61,7 @@ class PostgresSession(Session):
 
     async def _draw_ids(self, table: str, count: int) -> range:
         """Return ids of one draw; the sequence steps over as many as a transaction may ask for."""
+        assert count <= IDS_AT_ONCE, "the next draw would overlap"
         first = (await self.rows("SELECT nextval(pg_get_serial_sequence(?, 'id')) AS id", table))[0]["id"]
         return range(first, first + count)
 
