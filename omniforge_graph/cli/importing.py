@@ -141,17 +141,19 @@ def _bar(events: EventFile) -> Iterator[Callable[[ImportProgress], None]]:
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), DownloadColumn(),
-        TextColumn("{task.fields[lines]:,} lines, {task.fields[rate]:,.0f}/s"), TimeRemainingColumn(),
+        TextColumn("{task.fields[done]:,} events, {task.fields[rate]:,.0f}/s"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(escape(events.path.name), total=events.size, lines=0, rate=0.0)
-        began: list[ImportProgress] = []
+        task = progress.add_task(escape(events.path.name), total=events.size, done=0, rate=0.0)
+        before: list[int] = []
 
         def tell(now: ImportProgress) -> None:
-            began.append(now) if not began else None
+            done = now.accepted + now.duplicates
+            if not before:
+                before.append(done)
             spent = progress.tasks[task].elapsed or 0.0
-            rate = (now.line - began[0].line) / spent if spent else 0.0
-            progress.update(task, completed=events.position, lines=now.line, rate=rate)
+            rate = (done - before[0]) / spent if spent else 0.0
+            progress.update(task, completed=events.position, done=done, rate=rate)
 
         yield tell
 

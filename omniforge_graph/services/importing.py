@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from omniforge_graph.domain.event import MAX_BATCH, BatchReceipt
 from omniforge_graph.errors import ErrorCode, OmniForgeError, RateLimitedError, UnavailableError
 
-PAUSE = 0.01
-"""Seconds between two batches, for others who want to write."""
+WINDOW = 50_000
+"""Lines that are read at once and recorded in the order of their units: what a batch touches lies together then."""
+PAUSE = 0.11
+"""Seconds between two windows. On SQLite who waits to write looks every 0.1 s whether it may: here it may."""
 PATIENCE = 120.0
 """Seconds for which a database that is away or busy is waited for."""
 
@@ -67,17 +70,17 @@ class Report(Protocol):
 
 
 class Importer:
-    """Records the events of a file in batches, each durable before the progress says so.
+    """Records the events of a file in batches, and remembers how far it is after every window of lines.
 
-    An import that is killed goes on after the last line that the progress names. The batch that it had recorded beyond
-    that is sent again, and known: events of a file have ids, and exposures count once.
+    An import that is killed goes on after the last line that was remembered. What it had recorded beyond that is sent
+    again, and known: outcomes of a file have ids, and exposures count once.
     """
 
-    def __init__(self, record: Record, store: ImportStore, report: Report, *, batch: int = MAX_BATCH) -> None:
+    def __init__(self, record: Record, store: ImportStore, report: Report, *, window: int = WINDOW) -> None:
         self._record = record
         self._store = store
         self._report = report
-        self._batch = batch
+        self._window = window
 
     async def run(
         self,
@@ -93,52 +96,52 @@ class Importer:
             UnavailableError: the database stayed away; the same import goes on where this one stopped.
         """
         progress = await self._store.get_progress(id) or ImportProgress()
-        self._report.begin(progress.report_bytes)
+        await asyncio.to_thread(self._report.begin, progress.report_bytes)
         tell(progress)
         lines = iter(read(progress.line))
         following = asyncio.create_task(self._next(lines))
         try:
-            while slice_ := await following:
+            while window := await following:
                 # Read on while the database is at work.
                 following = asyncio.create_task(self._next(lines))
-                progress = await self._import(slice_, progress)
-                await _patiently(lambda: self._store.save_progress(id, progress))  # noqa: B023 - awaited at once
-                tell(progress)
+                progress = await self._import(window, progress, tell)
+                await _patiently(partial(self._store.save_progress, id, progress))
                 await asyncio.sleep(PAUSE)
         finally:
             following.cancel()
-        await self._store.forget_progress(id)
+        await _patiently(partial(self._store.forget_progress, id))
         return progress
 
     async def _next(self, lines: Iterator[Line]) -> list[Line]:
-        return await asyncio.to_thread(lambda: list(islice(lines, self._batch)))
+        return await asyncio.to_thread(lambda: list(islice(lines, self._window)))
 
-    async def _import(self, slice_: Sequence[Line], progress: ImportProgress) -> ImportProgress:
+    async def _import(
+        self, window: Sequence[Line], progress: ImportProgress, tell: Callable[[ImportProgress], None]
+    ) -> ImportProgress:
         rejected = [
             RejectedLine(line, found.code, found.message, text)
-            for line, text, found in slice_
+            for line, text, found in window
             if isinstance(found, OmniForgeError)
         ]
-        good = [each for each in slice_ if not isinstance(each[2], OmniForgeError)]
-        accepted = duplicates = 0
-        if good:
-            receipt = await _patiently(lambda: self._record([event for _, _, event in good]))
-            accepted, duplicates = receipt.accepted, receipt.duplicates
+        good = [each for each in window if not isinstance(each[2], OmniForgeError)]
+        good.sort(key=lambda each: each[2].unit_id)  # a unit's events stay in their order
+        for start in range(0, len(good), MAX_BATCH):
+            batch = good[start : start + MAX_BATCH]
+            receipt = await _patiently(partial(self._record, [event for _, _, event in batch]))
             for each in receipt.rejected:
-                line, text, _ = good[each.index]
+                line, text, _ = batch[each.index]
                 rejected.append(RejectedLine(line, each.code, each.message, text))
+            progress = replace(
+                progress,
+                accepted=progress.accepted + receipt.accepted,
+                duplicates=progress.duplicates + receipt.duplicates,
+            )
+            tell(progress)
         size = progress.report_bytes
         if rejected:
             rejected.sort(key=lambda each: each.line)
             size = await asyncio.to_thread(self._report.add, rejected)
-        return replace(
-            progress,
-            line=slice_[-1][0],
-            accepted=progress.accepted + accepted,
-            duplicates=progress.duplicates + duplicates,
-            rejected=progress.rejected + len(rejected),
-            report_bytes=size,
-        )
+        return replace(progress, line=window[-1][0], rejected=progress.rejected + len(rejected), report_bytes=size)
 
 
 async def _patiently(attempt: Callable[[], Awaitable[Any]]) -> Any:
