@@ -24,6 +24,7 @@ from omniforge_graph.graphql.transport.documents import DocumentCache, Operation
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask, root_cause
 from omniforge_graph.graphql.transport.planning import Planner
+from omniforge_graph.graphql.transport.recall import Recalled
 from omniforge_graph.graphql.transport.request import Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, client_error
 from omniforge_graph.graphql.transport.stepping import in_time
@@ -113,9 +114,10 @@ class Engine:
         planning = operation.planning
         if not planning.settled and self._planner is not None:
             self._planner.consider(planning, operation.document, operation.node)
-        if planning.plan is not None:
+        plan = planning.plan
+        if plan is not None:
             try:
-                result: Any = await in_time(planning.plan.run(contexts(), variables), self._timeout, self._late)
+                result: Any = await in_time(plan.run(contexts(), variables), self._timeout, self._late)
             except StepAside:
                 if background:
                     background.drop()
@@ -124,8 +126,22 @@ class Engine:
             else:
                 if isinstance(result, ExecutionResult):
                     return self._respond(result, operation, planned=True)
-                return Response(data=result, planned=True)
+                return Response(result, planned=True)
         return await self._execute(operation, read_variables(variables), contexts)
+
+    async def repeat(self, recalled: Recalled, make_context: Callable[..., Any], *about: Any) -> Response | None:
+        """Execute a query that was executed by its plan before, in the context made of what it is `about`.
+
+        None if the plan steps aside.
+        """
+        try:
+            run = recalled.plan.start(make_context(*about), recalled.values)
+            data = await in_time(run, self._timeout, self._late)
+        except StepAside:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, recalled.operation.name)
+        return Response(data, planned=True)
 
     async def _execute(self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts) -> Response:
         try:

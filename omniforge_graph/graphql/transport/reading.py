@@ -32,6 +32,14 @@ def check_post(headers: Headers, max_bytes: int) -> None:
         raise too_large(max_bytes)
 
 
+def body_of(message: Message, max_bytes: int) -> bytes | None:
+    """Return the body if all of it is in the first message, as nearly always; None if `read_body` must see to it."""
+    body: bytes = message.get("body", b"")
+    if message["type"] != "http.request" or message.get("more_body", False) or len(body) > max_bytes:
+        return None
+    return body
+
+
 async def read_body(message: Message, receive: Receive, max_bytes: int) -> bytes:
     """Return the body that begins with the message."""
     chunks: list[bytes] = []

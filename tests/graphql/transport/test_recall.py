@@ -1,0 +1,98 @@
+"""Requests that come again byte for byte are read once; their answers are made anew each time."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from omniforge_graph.graphql.transport.http import HttpEndpoint
+from omniforge_graph.graphql.transport.recall import LONGEST_BODY, MOST_BODIES, MOST_GLANCES, Recall
+
+TIMES = range(6)
+"""Enough for a body to be answered by graphql-core, by a plan, and by what is remembered of it."""
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The bodies that were read, each time."""
+    bodies = []
+    from omniforge_graph.graphql.transport import http
+
+    def counted(body):
+        bodies.append(body)
+        return reading(body)
+
+    reading = http.read_post
+    monkeypatch.setattr(http, "read_post", counted)
+    return bodies
+
+
+async def test_a_body_is_read_until_it_is_remembered_and_answered_each_time(client, world, read):
+    answers = [await client.post("{ tenant }", {"Tenant": f"tenant-{place}"}) for place in TIMES]
+    assert [answer.json for answer in answers] == [{"data": {"tenant": f"tenant-{place}"}} for place in TIMES]
+    assert len(read) == 3
+    assert world.done == ["sent"] * len(TIMES)
+    assert len({id(context) for context in world.contexts}) == len(TIMES)
+
+
+async def test_what_is_remembered_belongs_to_its_variables(client):
+    query = "query ($n: String!) { hello(name: $n) }"
+    for _ in TIMES:
+        for name in ("Ada", "Grace"):
+            answer = await client.post(query, variables={"n": name})
+            assert answer.json == {"data": {"hello": f"Hello, {name}"}}
+
+
+async def test_a_remembered_body_with_other_headers_is_answered_by_them(client):
+    for _ in TIMES:
+        await client.post("{ tenant }", {"Tenant": "acme"})
+    refused = await client.post("{ tenant }", {"Tenant": "forbidden"})
+    assert (refused.status, refused.code) == (403, "FORBIDDEN")
+    broken = await client.post("{ tenant }", {"Tenant": "broken"})
+    assert (broken.status, broken.code) == (500, "INTERNAL_ERROR")
+    assert (await client.post("{ tenant }", {"Accept": "text/plain"})).status == 406
+    assert (await client.post("{ tenant }", {"Content-Type": "text/plain"})).status == 415
+
+
+@pytest.mark.parametrize("query", ["{ hello transition }", 'mutation { write(text: "a") }', "{ nothing }", "{"])
+async def test_only_queries_that_a_plan_answers_are_remembered(client, read, query):
+    answers = [await client.post(query) for _ in TIMES]
+    assert len({answer.body for answer in answers}) == 1
+    assert len(read) == len(TIMES)
+
+
+async def test_a_remembered_query_whose_plan_steps_aside_is_executed_by_graphql_core(client, world, monkeypatch):
+    for _ in TIMES:
+        await client.post("{ tenant }", {"Tenant": "acme"})
+    world.done.clear()
+
+    async def give_up(_engine, _recalled, make_context, headers, background):
+        make_context(headers, background)
+        background.add(lambda: world.done.append("of the plan"))
+
+    from omniforge_graph.graphql.transport.engine import Engine
+
+    monkeypatch.setattr(Engine, "repeat", give_up)
+    answer = await client.post("{ tenant }", {"Tenant": "acme"})
+    assert answer.json == {"data": {"tenant": "acme"}}
+    assert world.done == ["sent"]
+
+
+def test_the_memory_is_bounded():
+    recall = Recall()
+    assert not recall.is_worth(b"x" * (LONGEST_BODY + 1))
+    assert not recall.is_worth(b"once")
+    assert recall.is_worth(b"once")
+    for number in range(MOST_GLANCES + 1):
+        recall.is_worth(b"%d" % number)
+    assert not recall.is_worth(b"once")
+    for number in range(MOST_BODIES):
+        recall.keep(b"%d" % number, SimpleNamespace())
+    assert len(recall) == MOST_BODIES
+    recall.keep(b"one more", SimpleNamespace())
+    assert len(recall) == 1
+    assert recall.get(b"one more") is not None
+
+
+def test_an_endpoint_has_a_memory_of_its_own(make_app):
+    assert isinstance(make_app()._http, HttpEndpoint)
+    assert make_app()._http._recall is not make_app()._http._recall
