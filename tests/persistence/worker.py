@@ -5,12 +5,14 @@
 ``expose EXPERIMENT:VARIANT,...`` exposes units 0 to 1199 in each experiment, in small batches, at the epoch.
 ``outcomes PREFIX`` records an outcome before and one after the epoch for each of those units. Both print, for each
 batch, how many events were new, as JSON.
+``purge SECONDS`` purges outcomes from before so many seconds after the time that the tests live in, few at a time, and
+prints a line after each batch.
 """
 
 import asyncio
 import json
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import msgspec
@@ -67,12 +69,21 @@ async def outcomes(repository, prefix):
     print(json.dumps(new))
 
 
+async def purge(repository, seconds):
+    border = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC) + timedelta(seconds=float(seconds))
+    while count := await repository.purge_outcomes(border, 20):
+        print(count, flush=True)
+
+
+COMMANDS = {"save": save, "write": write, "expose": expose, "outcomes": outcomes, "purge": purge}
+
+
 async def main(url, command, argument):
     async with open_database(url) as repository:
         await repository.ping()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
-        await {"save": save, "write": write, "expose": expose, "outcomes": outcomes}[command](repository, argument)
+        await COMMANDS[command](repository, argument)
 
 
 asyncio.run(main(*sys.argv[1:]))
