@@ -9,7 +9,13 @@ import pytest
 import strawberry
 from graphql import GraphQLError
 
-from omniforge_graph.errors import ForbiddenError, InvalidTransitionError, TextError, UnavailableError
+from omniforge_graph.errors import (
+    ForbiddenError,
+    InvalidTransitionError,
+    RateLimitedError,
+    TextError,
+    UnavailableError,
+)
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp
 
 SECRET = "password=hunter2"
@@ -145,6 +151,10 @@ class Query(Item):
         raise InvalidTransitionError("A completed experiment cannot start.", current="COMPLETED", allowed=["NONE"])
 
     @strawberry.field
+    def crowded(self) -> str | None:
+        raise RateLimitedError("Too much at once; try again.", retry_after=7)
+
+    @strawberry.field
     def coded(self) -> str | None:
         raise GraphQLError("Log in first.", extensions={"code": "UNAUTHENTICATED", "realm": "test"})
 
@@ -165,6 +175,10 @@ class Mutation:
         await asyncio.sleep(seconds)
         info.context.world.written.append(text)
         return text
+
+    @strawberry.mutation
+    def crowd(self) -> str:
+        raise RateLimitedError("Too much at once; try again.", retry_after=7)
 
 
 @strawberry.type

@@ -89,6 +89,16 @@ async def test_a_document_that_cannot_run_is_400_without_data_and_200_for_plain_
     assert modern.code == code
 
 
+@pytest.mark.parametrize("accept", [{}, MODERN])
+@pytest.mark.parametrize("query", ["{ hello crowded }", "mutation { crowd }"])
+async def test_an_overload_is_429_and_says_when_to_come_back(client, query, accept):
+    for _ in range(3):
+        answer = await client.post(query, accept)
+        assert (answer.status, answer.code) == (429, "RATE_LIMITED")
+        assert answer.headers["retry-after"] == "7"
+        assert answer.error["extensions"]["retryAfter"] == 7
+
+
 async def test_an_error_of_a_resolver_leaves_200_and_data(client):
     answer = await client.post("{ hello transition }", MODERN)
     assert answer.status == 200
