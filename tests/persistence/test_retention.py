@@ -65,6 +65,29 @@ async def test_an_experiment_that_comes_later_has_covariates_from_before_the_pur
     }
 
 
+async def test_outcomes_on_either_side_of_an_end_are_summed_up_apart(store, database_url, make, read):
+    experiment = await make.started(store)
+    await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
+    ended = await make.ended(store, experiment, 4)
+    await store.record_outcomes([make.outcome("a", 2.0, at) for at in (3, 4, 5, 6)])
+    await store.purge_outcomes(make.at(10), 100)
+    assert await count(database_url, "outcome_sum") == 2
+    await run(database_url, "DELETE FROM unit_total")
+    assert await store.rebuild_totals() == 1
+    assert await read(store, ended, SUM) == {(0, "", (4.0,), (True,), 8.0): 1}
+
+
+async def test_totals_that_an_end_makes_anew_are_made_of_sums_too(store, make, read):
+    experiment = await make.started(store)
+    await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
+    await store.record_outcomes([make.outcome("a", 2.0, at) for at in (3, 4)])
+    await store.purge_outcomes(make.at(5), 100)
+    await store.record_outcomes([make.outcome("a", 1.0, at) for at in (6, 9)])
+    ended = await make.ended(store, experiment, 8)
+    assert await read(store, ended, SUM) == {(0, "", (5.0,), (True,), 9.0): 1}
+    assert await store.rebuild_totals(verify_only=True) == 0
+
+
 async def test_an_event_is_known_after_its_outcome_was_purged(store, database_url, make, read):
     experiment = await make.started(store)
     await store.record_exposures([make.exposure(experiment, "a")])
