@@ -9,7 +9,7 @@ from itertools import islice
 
 from omniforge_graph.domain.event import MAX_BATCH, Exposure
 from omniforge_graph.domain.selection import VariantSelection
-from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.errors import OmniForgeError, PurgedError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.replay import Replay
@@ -219,7 +219,16 @@ class ExposureTracker:
         self._urgent.set()
 
     async def _record(self, batch: Sequence[Exposure]) -> None:
-        new = await self._repository.record_exposures(batch)
+        try:
+            new = await self._repository.record_exposures(batch)
+        except PurgedError as problem:  # from disk, after an outage that was longer than outcomes are kept
+            countable = [each for each in batch if each[:2] not in problem.refused]
+            if len(countable) == len(batch):
+                raise
+            logger.warning("%d tracked exposures come too late: %s", len(batch) - len(countable), problem)
+            if countable:
+                await self._record(countable)
+            return
         counts = Counter(each.experiment_id for each, is_new in zip(batch, new, strict=True) if is_new)
         self._telemetry.events_recorded += counts.total()
         self._telemetry.events_duplicate += len(batch) - counts.total()

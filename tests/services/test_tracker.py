@@ -10,7 +10,7 @@ import pytest
 
 from omniforge_graph.domain.event import Exposure
 from omniforge_graph.domain.selection import PromptSlot
-from omniforge_graph.errors import UnavailableError
+from omniforge_graph.errors import PurgedError, UnavailableError
 from omniforge_graph.services import tracker as module
 from omniforge_graph.services.spool import Spool
 from omniforge_graph.services.tracker import ExposureTracker
@@ -287,6 +287,27 @@ async def test_exposures_from_before_the_end_count_after_it(world, outage, start
     assert {each.unit_id for each in outage.recorded} == {"a", "b"}
     assert await exposed(world, experiment) == 2
     assert (telemetry.exposures_replayed, telemetry.exposures_late) == (2, 2)
+
+
+async def test_exposures_that_come_too_late_hold_up_no_other(world, outage, start, monkeypatch, caplog) -> None:
+    experiment = await world.running()
+    record = outage.record_exposures
+
+    async def refuse(exposures):
+        if refused := frozenset(each[:2] for each in exposures if each.unit_id in "bd"):
+            raise PurgedError("too late", refused=refused)
+        return await record(exposures)
+
+    monkeypatch.setattr(outage, "record_exposures", refuse)
+    tracker = start(spool=None)
+    for unit in "abcd":
+        await track(world, unit, tracker)
+    with caplog.at_level(logging.WARNING):
+        await tracker.flush()
+    assert [each.unit_id for each in outage.recorded] == ["a", "c"]
+    assert "2 tracked exposures come too late" in caplog.text
+    await tracker.flush()
+    assert await exposed(world, experiment) == 2
 
 
 async def test_a_file_that_fails_holds_up_no_other(world, outage, start, stem, caplog) -> None:
