@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TypedDict
@@ -16,11 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import SchemaError, UnavailableError
-from omniforge_graph.graphql.context import Context, read_caller
+from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.schema import WEIGHTS, schema
-from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Limits, Observe
-from omniforge_graph.graphql.transport import Response as Answer
+from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Headers, Limits
 from omniforge_graph.persistence import open_database
 from omniforge_graph.persistence.saved import SnapshotFile
 from omniforge_graph.persistence.state import state_file
@@ -30,7 +29,7 @@ from omniforge_graph.services.assembly import Services, assemble
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.retention import OutcomePurger
 from omniforge_graph.services.spool import Spool
-from omniforge_graph.telemetry import GRAPHQL_CORE, PLAN, REFUSED, Telemetry
+from omniforge_graph.telemetry import Telemetry
 
 GRAPHQL_PATH = "/graphql"
 STALE_SECONDS = 30
@@ -91,9 +90,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         ],
     )
 
-    def make_context(headers: Mapping[str, str], background: BackgroundQueue | None) -> Context:
+    def make_context(headers: Headers, background: BackgroundQueue | None) -> Context:
         assert running is not None, "no request comes before the start"
-        return Context(running, read_caller(headers), background)
+        plain = CALLER_HEADERS.isdisjoint(headers.raw)
+        return Context(running, ANONYMOUS if plain else read_caller(headers), background)
 
     graphql = GraphQLApp(
         schema,
@@ -106,16 +106,18 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         request_timeout=settings.request_timeout,
         allowed_origins=settings.allowed_origins,
         plans=settings.operation_plans,
-        observe=_observer(telemetry),
+        observe=telemetry.request,
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # The API stands in front: routing and request objects would cost it more than its own work.
+        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and scope["method"] == "POST":
+            return await graphql.endpoint(scope, receive, send)
         inside: ASGIApp = starlette
         if scope["type"] != "lifespan":
             path = scope["path"].removeprefix(scope.get("root_path", ""))
             inside = graphql if path == GRAPHQL_PATH or path.startswith(f"{GRAPHQL_PATH}/") else starlette
-        await inside(scope, receive, send)
+        return await inside(scope, receive, send)
 
     if not settings.allowed_origins:
         return app
@@ -127,18 +129,6 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         allow_credentials=True,
         max_age=3600,
     )
-
-
-def _observer(telemetry: Telemetry) -> Observe:
-    count = telemetry.request
-
-    def observe(answer: Answer | None, status: int, seconds: float) -> None:
-        kind = REFUSED
-        if answer is not None and answer.executed:
-            kind = PLAN if answer.planned else GRAPHQL_CORE
-        count(kind, status, seconds)
-
-    return observe
 
 
 def build_services(

@@ -8,7 +8,7 @@ import strawberry
 
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.graphql.plans import Batches
-from omniforge_graph.graphql.transport import BackgroundQueue, Headers
+from omniforge_graph.graphql.transport import BackgroundQueue
 from omniforge_graph.services.assembly import Services
 
 ACTOR_HEADER = "omniforge-actor"
@@ -18,7 +18,7 @@ REQUEST_ID_HEADER = "x-request-id"
 CALLER_HEADERS: Final = frozenset(name.encode() for name in (ACTOR_HEADER, TENANT_HEADER, REQUEST_ID_HEADER))
 
 ANONYMOUS: Final = Caller(actor="anonymous")
-"""Who asks when no header says who."""
+"""Who asks when none of `CALLER_HEADERS` was sent."""
 
 
 class Context:
@@ -48,8 +48,6 @@ def read_caller(headers: Mapping[str, str]) -> Caller:
 
     Without a tenant header the caller is not confined. Raises `TextError` for a header that cannot be stored.
     """
-    if isinstance(headers, Headers) and not headers.has_any(CALLER_HEADERS):
-        return ANONYMOUS
     return Caller(
         actor=_read(headers, ACTOR_HEADER) or "anonymous",
         tenant_id=_read(headers, TENANT_HEADER),

@@ -1,6 +1,5 @@
 """What clients can ask."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -8,11 +7,10 @@ import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 
-from omniforge_graph.domain.event import clean_attributes
-from omniforge_graph.domain.selection import VariantSelection
+from omniforge_graph.domain.event import Exposure, clean_attributes
 from omniforge_graph.errors import ExperimentNotFoundError, PromptNotFoundError, ValidationError
 from omniforge_graph.graphql.connections import After, Before, Connection, First, Last, connect_all, read_page
-from omniforge_graph.graphql.context import Info
+from omniforge_graph.graphql.context import Context, Info
 from omniforge_graph.graphql.inputs.event import PromptSlotInput
 from omniforge_graph.graphql.inputs.experiment import ExperimentFilter
 from omniforge_graph.graphql.inputs.numbers import AnalyzeInput
@@ -131,14 +129,18 @@ class Query:
         attributes: Attributes = None,
     ) -> Selection | None:
         """Select for the first slot under test."""
-        context = info.context
-        selection = await context.services.selector.select_first(
-            prompts, tenant_id, unit_id=unit_id, caller=context.caller
-        )
+        context, unit = info.context, tenant_id if unit_id is None else unit_id
+        services, caller = context.services, context.caller
+        selection = services.selector.select_first_at_hand(prompts, tenant_id, unit, caller)
+        if selection is None:
+            selection = await services.selector.select_first(prompts, tenant_id, unit_id=unit_id, caller=caller)
         if selection is None:
             return None
         if track:
-            _track(info, [selection], tenant_id if unit_id is None else unit_id, attributes)
+            told = clean_attributes(attributes) if attributes is not None else None
+            exposure = services.tracker.exposure(selection, unit, told)
+            if exposure is not None:
+                _queue(context, exposure)
         return Selection.of(selection)
 
     @strawberry.field(description="The version to use for each slot: the assigned variant's, else the current one.")
@@ -157,7 +159,11 @@ class Query:
             prompts, tenant_id, unit_id=unit_id, caller=context.caller
         )
         if track:
-            _track(info, selections, tenant_id if unit_id is None else unit_id, attributes)
+            unit = tenant_id if unit_id is None else unit_id
+            told = clean_attributes(attributes) if attributes is not None else None
+            exposures = context.services.tracker.exposures(selections, unit, told)
+            if exposures:
+                _queue(context, *exposures)
         return [Selection.of(selection) for selection in selections]
 
     @strawberry.field(description="Analyse numbers that live elsewhere. Nothing is stored.")
@@ -185,14 +191,10 @@ class Query:
         return [Plugin.of(plugin, registry.tests) for plugin in registry.plugins]
 
 
-def _track(info: Info, selections: Sequence[VariantSelection], unit_id: str, attributes: JSON | None) -> None:
-    """Note the exposures now, and queue them once the answer is on its way."""
-    context, tracker = info.context, info.context.services.tracker
-    told = clean_attributes(attributes) if attributes is not None else None
-    exposures = tracker.exposures(selections, unit_id, told)
-    if not exposures:
-        return
+def _queue(context: Context, *exposures: Exposure) -> None:
+    """Have exposures tracked once the answer is on its way."""
+    add = context.services.tracker.add
     if context.background is None:
-        tracker.add(*exposures)
+        add(*exposures)
     else:
-        context.background.add(partial(tracker.add, *exposures))
+        context.background.add(partial(add, *exposures))

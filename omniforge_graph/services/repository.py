@@ -185,4 +185,9 @@ class PromptRepository(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Return if the store answers and its schema is the one this code expects; raise `SchemaError` or `UnavailableError`."""
+        """Return if the store answers and its schema is the one this code expects.
+
+        Raises:
+            SchemaError: its schema is another release's.
+            UnavailableError: it does not answer.
+        """

@@ -86,10 +86,24 @@ class Selector:
         entries = self._at_hand(slots, tenant_id, unit, caller)
         if entries is None:
             entries = await self._find(slots, tenant_id, unit_id, caller)
-        self._telemetry.selections += 1
+        selection = self._first(entries, slots, tenant_id, unit)
+        self._telemetry.selections += selection is None
+        return selection
+
+    def select_first_at_hand(
+        self, slots: Sequence[Slot], tenant_id: str, unit_id: str, caller: Caller
+    ) -> VariantSelection | None:
+        """Return what `select_first` would, if that is known without waiting; None says nothing: ask `select_first`."""
+        entries = self._at_hand(slots, tenant_id, unit_id, caller)
+        return None if entries is None else self._first(entries, slots, tenant_id, unit_id)
+
+    def _first(
+        self, entries: Sequence[PromptEntry], slots: Sequence[Slot], tenant_id: str, unit: str
+    ) -> VariantSelection | None:
         for index, entry in enumerate(entries):  # zip, when strict, takes a third of the whole selection's time
             answer = entry.assigned(tenant_id, unit)
             if answer is not None:
+                self._telemetry.selections += 1
                 return answer.to(slots[index].slot)
         return None
 

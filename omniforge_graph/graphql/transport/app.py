@@ -15,7 +15,6 @@ from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.negotiation import HTML, negotiate
 from omniforge_graph.graphql.transport.origins import is_same_origin
-from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.websocket import SUBPROTOCOL, Connection, SocketLimits
 
 
@@ -67,7 +66,7 @@ class GraphQLApp:
         self._make_context = make_context
         self._allowed_origins = frozenset(allowed_origins)
         self._socket_limits = socket_limits or SocketLimits(message_characters=max_body_bytes)
-        self._http = HttpEndpoint(
+        self.endpoint = HttpEndpoint(
             self._engine,
             make_context,
             self._mask,
@@ -84,7 +83,7 @@ class GraphQLApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request or one WebSocket connection."""
         if scope["path"] == self.path and scope.get("method") == "POST":
-            return await self._http(scope, receive, send)
+            return await self.endpoint(scope, receive, send)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["type"] == "websocket":
             await self._socket(path, scope, receive, send)
@@ -100,7 +99,7 @@ class GraphQLApp:
         if self._graphiql and scope["method"] == "GET" and negotiate(headers_of(scope).raw.get(b"accept")) == HTML:
             await self._page(send)
         else:
-            await self._http(scope, receive, send)
+            await self.endpoint(scope, receive, send)
 
     async def _page(self, send: Send) -> None:
         folder = f"{self.path.rpartition('/')[2]}/graphiql"
@@ -150,5 +149,5 @@ class GraphQLApp:
             await Connection(self._engine, make_context, self._mask, self._socket_limits, receive, send).run()
 
 
-def _nobody(_response: Response | None, _status: int, _seconds: float) -> None:
+def _nobody(_kind: int, _status: int, _seconds: float) -> None:
     """Observe nothing."""

@@ -27,7 +27,7 @@ from omniforge_graph.graphql.transport.planning import Planner
 from omniforge_graph.graphql.transport.recall import Recalled
 from omniforge_graph.graphql.transport.request import Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, client_error
-from omniforge_graph.graphql.transport.stepping import in_time
+from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
 
 MAX_COERCION_ERRORS = 20
 
@@ -129,19 +129,30 @@ class Engine:
                 return Response(result, planned=True)
         return await self._execute(operation, read_variables(variables), contexts)
 
-    async def repeat(self, recalled: Recalled, make_context: Callable[..., Any], *about: Any) -> Response | None:
+    def repeat(
+        self, recalled: Recalled, make_context: Callable[..., Any], *about: Any
+    ) -> Response | Waiting[Response | None] | None:
         """Execute a query that was executed by its plan before, in the context made of what it is `about`.
 
-        None if the plan steps aside.
+        None if the plan steps aside. What waits is returned as such: nothing else here takes a coroutine.
         """
         try:
-            run = recalled.plan.start(make_context(*about), recalled.values)
-            data = await in_time(run, self._timeout, self._late)
+            data = at_once(recalled.plan.start(make_context(*about), recalled.values), self._timeout, self._late)
         except StepAside:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, recalled.operation.name)
+        if isinstance(data, Waiting):
+            return Waiting(self._repeated(data, recalled.operation))
         return Response(data, planned=True)
+
+    async def _repeated(self, data: Waiting[Any], operation: Operation) -> Response | None:
+        try:
+            return Response(await data.rest, planned=True)
+        except StepAside:
+            return None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, operation.name)
 
     async def _execute(self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts) -> Response:
         try:

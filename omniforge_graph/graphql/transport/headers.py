@@ -21,10 +21,6 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self.raw[name.encode("latin-1")].decode("latin-1")
 
-    def has_any(self, names: frozenset[bytes]) -> bool:
-        """Return whether one of the names was sent; the quickest way to ask for several."""
-        return not names.isdisjoint(self.raw)
-
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.encode("latin-1") in self.raw
 

@@ -1,13 +1,13 @@
 """GraphQL over HTTP, as its specification describes it, for raw ASGI."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from graphql import OperationType
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from omniforge_graph.graphql.plans import Plan
 from omniforge_graph.graphql.transport.background import BackgroundQueue
@@ -30,13 +30,14 @@ from omniforge_graph.graphql.transport.reading import (
 from omniforge_graph.graphql.transport.recall import Recall, Recalled
 from omniforge_graph.graphql.transport.request import ProtocolError, Request
 from omniforge_graph.graphql.transport.response import Response
-from omniforge_graph.graphql.transport.stepping import in_time
+from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
+from omniforge_graph.telemetry import GRAPHQL_CORE, PLAN, REFUSED
 
-MakeContext: TypeAlias = Callable[[Mapping[str, str], BackgroundQueue], Any]
+MakeContext: TypeAlias = Callable[[Headers, BackgroundQueue], Any]
 """Makes the context of an operation from the request's headers (by lower-case name) and its queue of later jobs."""
 
-Observe: TypeAlias = Callable[[Response | None, int, float], None]
-"""Is told of each HTTP request: the response (None if the client left), its status and the seconds it took."""
+Observe: TypeAlias = Callable[[int, int, float], None]
+"""Is told of each HTTP request: PLAN, GRAPHQL_CORE or REFUSED, its status and the seconds it took."""
 
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -77,23 +78,22 @@ class HttpEndpoint:
         """
         began = perf_counter()
         headers, method, background = Headers(scope["headers"]), scope["method"], BackgroundQueue()
-        accepted = negotiate(headers.raw.get(b"accept"))
-        media = GRAPHQL_JSON if accepted is GRAPHQL_JSON else JSON
-        response: Response | None = None
+        media, response = JSON, None
         try:
-            if accepted is None or accepted is HTML:
-                message = f"The answer comes as {GRAPHQL_JSON} or {JSON}; accept one of them."
-                raise ProtocolError(406, Code.NOT_ACCEPTABLE, message)  # noqa: TRY301
+            media = choose_media(headers.raw.get(b"accept"))
             if method == "POST":
                 check_post(headers, self._max_body_bytes)
-                first: Message = await in_time(receive(), self._timeout, late_body)
+                first = at_once(receive(), self._timeout, late_body)
+                if isinstance(first, Waiting):
+                    first = await first.rest
                 text = body_of(first, self._max_body_bytes)
                 if text is None:
                     rest = read_body(first, receive, self._max_body_bytes)
                     text = await in_time(rest, self._timeout, late_body)
                 recalled = self._recall.get(text)
                 if recalled is not None:
-                    response = await self._engine.repeat(recalled, self._make_context, headers, background)
+                    repeated = self._engine.repeat(recalled, self._make_context, headers, background)
+                    response = await repeated.rest if isinstance(repeated, Waiting) else repeated
                 if response is None:
                     background.drop()
                     response = await self._answer(read_post(text), method, headers, background, text)
@@ -104,7 +104,7 @@ class HttpEndpoint:
         except ProtocolError as error:
             response, status = error.response, error.response.status
         except ClientGoneError:
-            self._observe(None, 499, perf_counter() - began)
+            self._observe(REFUSED, 499, perf_counter() - began)
             return
         try:
             body = encode(response.body())
@@ -113,8 +113,11 @@ class HttpEndpoint:
             response = self._engine.failed(error)
             body, status = encode(response.body()), response.status
         fixed = [_CONTENT_TYPE[media]] if status == 200 and method == "POST" else headers_for(media, status, response)
-        await send_answer(send, status, fixed, body)
-        self._observe(response, status, perf_counter() - began)
+        fixed.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": fixed})
+        await send({"type": "http.response.body", "body": body})
+        kind = REFUSED if not response.executed else PLAN if response.planned else GRAPHQL_CORE
+        self._observe(kind, status, perf_counter() - began)
         if background:
             await background.run(self._mask)
 
@@ -142,6 +145,15 @@ class HttpEndpoint:
             )
             raise ProtocolError(403, Code.CROSS_ORIGIN_REQUEST, message)
         return read_get(scope["query_string"])
+
+
+def choose_media(accept: bytes | None) -> str:
+    """Return the media type of the answer; `ProtocolError` if the client takes none that is offered."""
+    accepted = negotiate(accept)
+    if accepted is None or accepted is HTML:
+        message = f"The answer comes as {GRAPHQL_JSON} or {JSON}; accept one of them."
+        raise ProtocolError(406, Code.NOT_ACCEPTABLE, message)
+    return accepted
 
 
 def check_method(operation: Operation, method: str) -> None:

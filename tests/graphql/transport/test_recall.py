@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from omniforge_graph.graphql.transport.http import HttpEndpoint
 from omniforge_graph.graphql.transport.recall import LONGEST_BODY, MOST_BODIES, MOST_GLANCES, Recall
 
 TIMES = range(6)
@@ -65,7 +64,7 @@ async def test_a_remembered_query_whose_plan_steps_aside_is_executed_by_graphql_
         await client.post("{ tenant }", {"Tenant": "acme"})
     world.done.clear()
 
-    async def give_up(_engine, _recalled, make_context, headers, background):
+    def give_up(_engine, _recalled, make_context, headers, background):
         make_context(headers, background)
         background.add(lambda: world.done.append("of the plan"))
 
@@ -91,8 +90,3 @@ def test_the_memory_is_bounded():
     recall.keep(b"one more", SimpleNamespace())
     assert len(recall) == 1
     assert recall.get(b"one more") is not None
-
-
-def test_an_endpoint_has_a_memory_of_its_own(make_app):
-    assert isinstance(make_app()._http, HttpEndpoint)
-    assert make_app()._http._recall is not make_app()._http._recall
