@@ -2,10 +2,9 @@
 
 import csv
 import gzip
-import io
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from hashlib import blake2b
 from pathlib import Path
@@ -57,7 +56,10 @@ class EventFile:
     @property
     def position(self) -> int:
         """The bytes read so far."""
-        return self._raw.tell() if self._raw is not None and not self._raw.closed else self.size
+        if self._raw is not None:
+            with suppress(OSError, ValueError):  # another thread reads, and closes it at its end
+                return self._raw.tell()
+        return self.size
 
     def digest(self) -> bytes:
         """Return a digest of the content, the same whether it is compressed or not."""
@@ -67,7 +69,7 @@ class EventFile:
                 found.update(piece)
         return found.digest()
 
-    def read(self, rows: RowReader, after: int) -> Iterator[Line]:
+    def read(self, rows: RowReader, after: int) -> Generator[Line]:
         """Yield the lines with a number above `after`. The first line of CSV names the columns.
 
         Raises:
@@ -118,14 +120,15 @@ def _read_csv(stream: IO[bytes], rows: RowReader, after: int) -> Iterator[Line]:
 
 def _records(stream: IO[bytes]) -> Iterator[tuple[int, str, list[str] | csv.Error]]:
     """Yield each record's last line's number, its text, and its values or what is wrong with it."""
-    # Bytes that are no UTF-8 become lone surrogates, which no text may hold: their line is rejected, and no other.
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
-        for line in text:
-            taken.append(line)
-            yield line
+        encoding = "utf-8-sig"  # the first line may begin with a byte order mark
+        for line in stream:
+            # Bytes that are no UTF-8 become lone surrogates, which no text may hold: their line alone is rejected.
+            taken.append(line.decode(encoding, "surrogateescape"))
+            yield taken[-1]
+            encoding = "utf-8"
 
     cells = csv.reader(lines(), strict=True)
     while True:

@@ -1,7 +1,7 @@
 """Importing events from files: slice by slice through the same checks as any other, and on from where it stopped."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -85,7 +85,7 @@ class Importer:
     async def run(
         self,
         id: str,  # noqa: A002
-        read: Callable[[int], Iterable[Line]],
+        read: Callable[[int], Generator[Line]],
         tell: Callable[[ImportProgress], None],
     ) -> ImportProgress:
         """Import what `read` yields of the lines after a number, and return what became of all.
@@ -98,7 +98,7 @@ class Importer:
         progress = await self._store.get_progress(id) or ImportProgress()
         await asyncio.to_thread(self._report.begin, progress.report_bytes)
         tell(progress)
-        lines = iter(read(progress.line))
+        lines = read(progress.line)
         following = asyncio.create_task(self._next(lines))
         try:
             while window := await following:
@@ -108,11 +108,13 @@ class Importer:
                 await _patiently(partial(self._store.save_progress, id, progress))
                 await asyncio.sleep(PAUSE)
         finally:
-            following.cancel()
+            # A thread at work cannot be stopped, only waited for.
+            await asyncio.gather(following, return_exceptions=True)
+            lines.close()
         await _patiently(partial(self._store.forget_progress, id))
         return progress
 
-    async def _next(self, lines: Iterator[Line]) -> list[Line]:
+    async def _next(self, lines: Generator[Line]) -> list[Line]:
         return await asyncio.to_thread(lambda: list(islice(lines, self._window)))
 
     async def _import(
