@@ -122,15 +122,15 @@ class Selector:
         by_id, shared, own = snapshot.by_id, snapshot.by_key[None], snapshot.by_key.get(tenant_id, _NO_KEYS)
         entries = []
         for slot in slots:
-            key = slot.prompt_key
-            if not isinstance(slot.slot, str) or slot.slot not in known:  # type: ignore[redundant-expr]
+            name, key = slot.slot, slot.prompt_key
+            if name.__class__ is not str or name not in known:
                 return None
             if key is None:
                 entry = by_id.get(slot.prompt_id)  # type: ignore[arg-type]  # nothing has the id None
                 if entry is None or (entry.tenant_id is not None and entry.tenant_id != tenant_id):
                     return None
             else:
-                entry = own.get(key) or shared.get(key)
+                entry = (own and own.get(key)) or shared.get(key)
                 if entry is None or slot.prompt_id is not None:
                     return None
             entries.append(entry)

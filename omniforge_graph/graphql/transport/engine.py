@@ -144,7 +144,7 @@ class Engine:
             return self.failed(error, recalled.operation.name)
         if isinstance(data, Waiting):
             return Waiting(self._repeated(data, recalled.operation))
-        return Response(data, planned=True)
+        return Response(data, (), True, 200, None, True)
 
     async def _repeated(self, data: Waiting[Any], operation: Operation) -> Response | None:
         try:
