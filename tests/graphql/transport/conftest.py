@@ -230,10 +230,15 @@ def world() -> World:
     return World()
 
 
+@pytest.fixture(params=[True, False], ids=["plans", "graphql-core"])
+def plans(request: pytest.FixtureRequest) -> bool:
+    return request.param
+
+
 @pytest.fixture
-def make_app(schema: strawberry.Schema, world: World) -> Callable[..., GraphQLApp]:
+def make_app(schema: strawberry.Schema, world: World, plans: bool) -> Callable[..., GraphQLApp]:
     def make(**options: Any) -> GraphQLApp:
-        return GraphQLApp(schema, world.make_context, **options)
+        return GraphQLApp(schema, world.make_context, **{"plans": plans} | options)
 
     return make
 

@@ -11,6 +11,12 @@ TIMES = range(6)
 
 
 @pytest.fixture
+def plans():
+    """Only what a plan answered is remembered."""
+    return True
+
+
+@pytest.fixture
 def read(monkeypatch):
     """The bodies that were read, each time."""
     bodies = []
