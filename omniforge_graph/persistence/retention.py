@@ -1,23 +1,27 @@
 """Purging: outcomes of long ago become sums, a batch at a time, and nothing that is made of them changes."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any
+from operator import itemgetter
 
 from omniforge_graph.persistence.mapping import to_micros
-from omniforge_graph.persistence.session import Session
 from omniforge_graph.persistence.store import Store
 from omniforge_graph.persistence.totals import SQUARE
 
+BATCH = 2_000
+"""Outcomes in one transaction: those who record events wait for some ten milliseconds behind one."""
+WINDOW = 100_000
+"""Outcomes that are put in the order of their units at once: what a batch touches lies together then."""
 BEGIN_PURGE = """
 UPDATE retention SET purged_before = CASE WHEN purged_before < ? THEN ? ELSE purged_before END WHERE id = 1
 """
-OLDEST = "SELECT id FROM outcome WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?"
+OLDEST = "SELECT id, unit_id, metric FROM outcome WHERE occurred_at < ? ORDER BY occurred_at LIMIT ?"
 SUM_COLUMNS = {
     "unit_id": "text", "metric": "text", "first_at": "bigint", "experiment_id": "text", "tenant_id": "text",
     "last_at": "bigint", "outcomes": "bigint", "ones": "bigint", "total": "float8", "size": "float8",
     "squares": "float8",
 }  # fmt: skip
-CHOSEN = "id BETWEEN ? AND ? AND id IN (?*)"
+CHOSEN = "id IN (?*)"
 TOUCHED = f"SELECT DISTINCT unit_id, metric FROM outcome WHERE {CHOSEN}"  # noqa: S608 - constants, as below
 ADD_UP = f"""
 WITH part AS MATERIALIZED (
@@ -58,20 +62,32 @@ DROP_OUTCOMES = f"DELETE FROM outcome WHERE {CHOSEN}"  # noqa: S608
 class RetentionStore(Store):
     """Purges outcomes."""
 
-    async def purge_outcomes(self, before: datetime, limit: int) -> int:
-        """Turn up to `limit` outcomes from before a time into sums, the oldest first; return how many it were.
+    async def purge_outcomes(self, before: datetime, *, batch: int = BATCH, window: int = WINDOW) -> AsyncIterator[int]:
+        """Turn outcomes from before a time into sums, and yield after each batch how many it were.
 
-        All in one transaction: a process that is killed has purged a batch, or not.
+        Each batch is a transaction of its own: a process that is killed has purged a batch, or not.
         """
         end = to_micros(before)
+        found = window
+        while found == window:
+            async with self._database.reading(study=True) as session:
+                rows = await session.rows(OLDEST, end, window)
+            found = len(rows)
+            # By the unit, whose sum is written anew for each batch that has outcomes of it.
+            ids = [row["id"] for row in sorted(rows, key=itemgetter("unit_id", "metric"))]
+            for start in range(0, found, batch):
+                yield await self._purge(ids[start : start + batch], end)
+
+    async def _purge(self, ids: Sequence[int], end: int) -> int:
         async with self._database.transaction() as session:
             # First of all: whoever else purges waits here, and sees below what this one left.
             await session.run(BEGIN_PURGE, end, end)
             await session.lock_totals(shared=True)
-            ids = [row["id"] for row in await session.rows(OLDEST, end, limit)]
-            if ids:
-                await _purge(session, (min(ids), max(ids), ids))
-        return len(ids)
+            sums = [tuple(row) for row in await session.rows(ADD_UP, ids, ids)]
+            await session.run(DROP_SUMS, ids)
+            await session.insert_new("outcome_sum", SUM_COLUMNS, sums, "first_at")
+            await session.run(KEEP_EVENTS, ids)
+            return await session.run(DROP_OUTCOMES, ids)
 
     async def count_purgeable(self, before: datetime) -> int:
         """Return how many outcomes there are from before a time."""
@@ -88,11 +104,3 @@ class RetentionStore(Store):
         async with self._database.transaction() as session:
             sql = f"UPDATE retention SET claimed_until = ? WHERE {free}"  # noqa: S608
             return await session.run(sql, to_micros(until), to_micros(now)) == 1
-
-
-async def _purge(session: Session, chosen: tuple[Any, ...]) -> None:
-    sums = [tuple(row) for row in await session.rows(ADD_UP, *chosen, *chosen)]
-    await session.run(DROP_SUMS, *chosen)
-    await session.insert_new("outcome_sum", SUM_COLUMNS, sums, "first_at")
-    await session.run(KEEP_EVENTS, *chosen)
-    await session.run(DROP_OUTCOMES, *chosen)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,8 +13,6 @@ logger = logging.getLogger(__name__)
 
 YOUNGEST = timedelta(days=1)
 """Outcomes younger than this are never purged: machines whose clocks differ agree on what is older."""
-BATCH = 2_000
-"""Outcomes in one transaction: those who record events wait for some ten milliseconds behind one."""
 BETWEEN_SWEEPS = timedelta(hours=1)
 CHECK_SECONDS = 300.0
 """How often a process asks whether a sweep is due."""
@@ -23,8 +21,8 @@ CHECK_SECONDS = 300.0
 class OutcomeStore(Protocol):
     """What purging asks of a store."""
 
-    async def purge_outcomes(self, before: datetime, limit: int) -> int:
-        """Turn up to `limit` outcomes from before a time into sums, all or none; return how many it were."""
+    def purge_outcomes(self, before: datetime) -> AsyncIterator[int]:
+        """Turn outcomes from before a time into sums, and yield after each small batch how many it were."""
 
     async def count_purgeable(self, before: datetime) -> int:
         """Return how many outcomes there are from before a time."""
@@ -53,17 +51,14 @@ class OutcomePurger:
 
     async def sweep(self, tell: Callable[[int], None] = lambda _: None) -> int:
         """Purge all that are old enough now and return how many it were; `tell` hears of each batch."""
-        before = self._clock() - self._age
         loop = asyncio.get_running_loop()
-        purged = 0
-        while True:
-            began = loop.time()
-            count = await self._store.purge_outcomes(before, BATCH)
+        purged, began = 0, loop.time()
+        async for count in self._store.purge_outcomes(self._clock() - self._age):
             purged += count
             tell(count)
-            if count < BATCH:
-                return purged
             await asyncio.sleep(loop.time() - began)  # half of the time belongs to others
+            began = loop.time()
+        return purged
 
     async def run(self) -> None:
         """Sweep once an hour, in whichever process comes first, until cancelled; an outage is waited out."""

@@ -26,6 +26,11 @@ async def count(url, table):
         return int((await session.rows(f"SELECT COUNT(*) AS n FROM {table}"))[0]["n"])
 
 
+async def purge(store, before, **sizes):
+    """Purge all and return how many outcomes each batch had."""
+    return [each async for each in store.purge_outcomes(before, **sizes)]
+
+
 async def run(url, statement, *values):
     async with connect(url) as database, database.transaction() as session:
         await session.run(statement, *values)
@@ -44,10 +49,8 @@ async def test_outcomes_of_a_stretch_become_one_sum(store, database_url, make, r
     await store.record_outcomes([make.outcome(unit, 2.0, at) for unit, seconds in times.items() for at in seconds])
     before = await read(store, experiment, SUM, BEFORE)
     assert await store.count_purgeable(make.at(9)) == 7
-    assert await store.purge_outcomes(make.at(9), 3) == 3
-    assert await store.purge_outcomes(make.at(9), 3) == 3
-    assert await store.purge_outcomes(make.at(9), 3) == 1
-    assert await store.purge_outcomes(make.at(9), 3) == 0
+    assert await purge(store, make.at(9), batch=2, window=3) == [2, 1, 2, 1, 1]
+    assert await purge(store, make.at(9)) == []
     assert await count(database_url, "outcome") == 1
     assert await count(database_url, "outcome_sum") == 3  # before and after for one unit, before for the other
     assert await read(store, experiment, SUM, BEFORE) == before
@@ -56,7 +59,7 @@ async def test_outcomes_of_a_stretch_become_one_sum(store, database_url, make, r
 
 async def test_an_experiment_that_comes_later_has_covariates_from_before_the_purge(store, make, read):
     await store.record_outcomes([make.outcome("a", 2.0, at, metric="converted") for at in (1, 2, 3)])
-    await store.purge_outcomes(make.at(10), 100)
+    await purge(store, make.at(10))
     experiment = await make.started(store, metrics=(ADJUSTED,))
     await store.record_exposures([make.exposure(experiment, unit, seconds=20) for unit in "ab"])
     assert await read(store, experiment, SUM, BEFORE) == {
@@ -70,7 +73,7 @@ async def test_outcomes_on_either_side_of_an_end_are_summed_up_apart(store, data
     await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
     ended = await make.ended(store, experiment, 4)
     await store.record_outcomes([make.outcome("a", 2.0, at) for at in (3, 4, 5, 6)])
-    await store.purge_outcomes(make.at(10), 100)
+    await purge(store, make.at(10))
     assert await count(database_url, "outcome_sum") == 2
     await run(database_url, "DELETE FROM unit_total")
     assert await store.rebuild_totals() == 1
@@ -81,7 +84,7 @@ async def test_totals_that_an_end_makes_anew_are_made_of_sums_too(store, make, r
     experiment = await make.started(store)
     await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
     await store.record_outcomes([make.outcome("a", 2.0, at) for at in (3, 4)])
-    await store.purge_outcomes(make.at(5), 100)
+    await purge(store, make.at(5))
     await store.record_outcomes([make.outcome("a", 1.0, at) for at in (6, 9)])
     ended = await make.ended(store, experiment, 8)
     assert await read(store, ended, SUM) == {(0, "", (5.0,), (True,), 9.0): 1}
@@ -93,7 +96,7 @@ async def test_an_event_is_known_after_its_outcome_was_purged(store, database_ur
     await store.record_exposures([make.exposure(experiment, "a")])
     first = [make.outcome("a", 1.0, 1, event_id=event, tenant_id=tenant) for event in "ef" for tenant in (None, "t")]
     assert await store.record_outcomes([*first, make.outcome("a", 1.0, 1)]) == [True] * 5
-    await store.purge_outcomes(make.at(2), 100)
+    await purge(store, make.at(2))
     again = [*first, *first, make.outcome("a", 1.0, 3, event_id="g"), make.outcome("a", 1.0, 3)]
     again.append(make.outcome("a", 1.0, 3, event_id="e", tenant_id="another"))
     assert await store.record_outcomes(again) == [False] * 8 + [True] * 3
@@ -107,7 +110,7 @@ async def test_an_exposure_among_the_outcomes_of_a_sum_is_refused_and_no_other(s
     experiment = await make.started(store)
     await store.record_outcomes([make.outcome(unit, 2.0, at) for unit in "abc" for at in (3, 5)])
     await store.record_outcomes([make.outcome("d", 2.0, at, metric="other") for at in (3, 5)])
-    await store.purge_outcomes(make.at(10), 100)
+    await purge(store, make.at(10))
     good = [make.exposure(experiment, unit, seconds=at) for unit, at in (("a", 3), ("b", 6), ("d", 4), ("e", 4))]
     late = [make.exposure(experiment, "c", seconds=at) for at in (4, 5)]
     for each in late:
@@ -128,7 +131,7 @@ async def test_an_exposure_in_an_experiment_that_ended_among_the_outcomes_of_a_s
     ended = await make.ended(store, experiment, 4)
     await store.record_outcomes([make.outcome(unit, 2.0, at) for unit in "ab" for at in (3, 5)])
     await store.record_outcomes([make.outcome("c", 2.0, at) for at in (5, 6)])
-    await store.purge_outcomes(make.at(10), 100)
+    await purge(store, make.at(10))
     with pytest.raises(PurgedError):
         await store.record_exposures([make.exposure(experiment, "a", seconds=2)])
     assert await store.record_exposures([make.exposure(experiment, "c", seconds=2)]) == [True]
@@ -137,7 +140,8 @@ async def test_an_exposure_in_an_experiment_that_ended_among_the_outcomes_of_a_s
 
 async def test_an_end_before_what_was_purged_is_refused(store, make):
     experiment = await make.started(store)
-    await store.purge_outcomes(make.at(5), 100)
+    await store.record_outcomes([make.outcome("a", 2.0, 1)])
+    assert await purge(store, make.at(5)) == [1]
     with pytest.raises(PurgedError):
         await make.ended(store, experiment, 4)
     await make.ended(store, experiment, 5)
@@ -231,11 +235,10 @@ class Play:
         self.experiments[place] = ended
 
     async def purge(self, seconds, limit):
-        while await self._purged.purge_outcomes(self._make.at(seconds), limit) == limit:
-            pass
+        if await purge(self._purged, self._make.at(seconds), batch=limit, window=2 * limit):
+            self._border = max(self._border, seconds)
         self._gone += [each for each in self._kept if each[2] < seconds]
         self._kept = [each for each in self._kept if each[2] >= seconds]
-        self._border = max(self._border, seconds)
 
     async def rebuild(self):
         for each in self.experiments:
@@ -298,15 +301,14 @@ async def test_a_purge_that_is_killed_has_done_whole_batches(database_url, make,
             async with worker(database_url, "purge", border) as process:
                 process.stdin.close()
                 await process.stdout.readline()
-                await repository.purge_outcomes(make.at(100), 20)
+                await anext(repository.purge_outcomes(make.at(100), batch=20))
                 process.kill()
             assert await repository.record_outcomes(events[:100]) == [False] * 100
             assert await repository.rebuild_totals(verify_only=True) == 0
             assert await read(repository, experiment, SUM, BEFORE) == before
         now = await repository.count_purgeable(make.at(100))
         assert 0 < now < left
-        while await repository.purge_outcomes(make.at(100), 500):
-            pass
+        await purge(repository, make.at(100))
         assert await count(database_url, "outcome_sum") == 100
         assert await count(database_url, "purged_event") == len(events)
         assert await read(repository, experiment, SUM, BEFORE) == before
@@ -322,11 +324,12 @@ async def test_outcomes_recorded_while_others_are_purged_count_once(database_url
         async def record(start):
             return sum([sum(await repository.record_outcomes(events[at : at + 20])) for at in range(start, 400, 20)])
 
-        async def purge():
-            for _ in range(40):
-                await repository.purge_outcomes(make.at(5), 15)
+        async def keep_purging():
+            for _ in range(20):
+                await purge(repository, make.at(5), batch=5)
+            return 0
 
-        answers = await asyncio.gather(record(0), purge(), record(0), purge(), record(100))
-        assert sum(each for each in answers if each is not None) == 400
+        answers = await asyncio.gather(record(0), keep_purging(), record(0), keep_purging(), record(100))
+        assert sum(answers) == 400
         assert await read(repository, experiment, SUM) == {(0, "", (40.0,), (True,), 40.0): 10}
         assert await repository.rebuild_totals(verify_only=True) == 0

@@ -71,8 +71,9 @@ async def outcomes(repository, prefix):
 
 async def purge(repository, seconds):
     border = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC) + timedelta(seconds=float(seconds))
-    while count := await repository.purge_outcomes(border, 20):
-        print(count, flush=True)
+    async for purged in repository.purge_outcomes(border, batch=20):
+        print(purged, flush=True)
+        await asyncio.sleep(0.02)  # others shall have their turn
 
 
 COMMANDS = {"save": save, "write": write, "expose": expose, "outcomes": outcomes, "purge": purge}
