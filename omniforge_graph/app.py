@@ -18,6 +18,7 @@ from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import SchemaError, UnavailableError
 from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
+from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import WEIGHTS, schema
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Headers, Limits
 from omniforge_graph.persistence import open_database
@@ -107,6 +108,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         allowed_origins=settings.allowed_origins,
         plans=settings.operation_plans,
         observe=telemetry.request,
+        repeatable=repeatable,
+        context_headers=CALLER_HEADERS,
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

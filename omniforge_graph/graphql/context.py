@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 import strawberry
 
 from omniforge_graph.domain.caller import Caller
+from omniforge_graph.domain.selection import VariantSelection
 from omniforge_graph.graphql.plans import Batches
 from omniforge_graph.graphql.transport import BackgroundQueue
 from omniforge_graph.services.assembly import Services
@@ -24,12 +25,14 @@ ANONYMOUS: Final = Caller(actor="anonymous")
 class Context:
     """The context of one request."""
 
-    __slots__ = ("_batches", "background", "caller", "services")
+    __slots__ = ("_batches", "background", "caller", "selected", "services")
 
     def __init__(self, services: Services, caller: Caller, background: BackgroundQueue | None = None) -> None:
         self.services = services
         self.caller = caller
         self.background = background
+        self.selected: tuple[VariantSelection, str, bool] | None = None
+        """What `selectVariant` took from the snapshot at hand, for which unit, and whether that is tracked."""
         self._batches: Batches | None = None
 
     @property

@@ -132,7 +132,9 @@ class Query:
         context, unit = info.context, tenant_id if unit_id is None else unit_id
         services, caller = context.services, context.caller
         selection = services.selector.select_first_at_hand(prompts, tenant_id, unit, caller)
-        if selection is None:
+        if selection is not None:
+            context.selected = selection, unit, track
+        else:
             selection = await services.selector.select_first(prompts, tenant_id, unit_id=unit_id, caller=caller)
         if selection is None:
             return None

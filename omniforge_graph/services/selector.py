@@ -1,6 +1,6 @@
 """Selection: which version of each prompt a unit gets. Answers from memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +46,11 @@ class Selector:
         saved_at = self._keeper.saved_at
         age = self._feed.age if saved_at is None else (utc_now() - saved_at).total_seconds()
         return Standing(age, saved_at, self._keeper.running)
+
+    def unchanged(self) -> Callable[[], bool]:
+        """Return a function that tells whether the same selection would be made as now: same snapshot, and fresh."""
+        keeper, is_fresh, token = self._keeper, self._feed.is_fresh, self._keeper.snapshot.token
+        return lambda: keeper.snapshot.token is token and is_fresh()
 
     async def select_all(
         self,

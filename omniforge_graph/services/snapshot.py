@@ -80,6 +80,8 @@ class Snapshot:
 
     by_id: Mapping[str, PromptEntry] = field(default_factory=dict)
     by_key: Mapping[str | None, Keys] = field(default_factory=lambda: {None: {}})
+    token: object = field(default_factory=object, compare=False, repr=False)
+    """Its own and no other's, for those who must not keep all of a snapshot alive to know it again."""
 
     def find(self, name: str, tenant_id: str, *, by_key: bool) -> PromptEntry | None:
         """Return the prompt of that id or key as the tenant sees it: its own, else the shared one."""

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from omniforge_graph.graphql.graphiql import CONTENT_SECURITY_POLICY, Asset, Assets, load_assets, render_page
 from omniforge_graph.graphql.transport.engine import Engine, StrawberrySchema
 from omniforge_graph.graphql.transport.headers import headers_of
-from omniforge_graph.graphql.transport.http import HttpEndpoint, MakeContext, Observe, send_answer
+from omniforge_graph.graphql.transport.http import HttpEndpoint, MakeContext, Observe, Repeatable, send_answer
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.negotiation import HTML, negotiate
@@ -35,6 +35,11 @@ class GraphQLApp:
         hide_suggestions: leave names of the schema out of error messages.
         plans: whether operations that come again are compiled; answers are the same without.
         observe: told of each HTTP request of the endpoint, for metrics; it must not raise.
+        repeatable: told a context in which a query was answered with one value that never changes, returns a function
+            that tells whether the same body would be answered with the same value once more, or None. For what is asked
+            again and again and costs less than its own execution.
+        context_headers: the lower-case names of all headers that `make_context` reads. Requests that send one of them
+            are executed each time.
         graphiql: whether browsers get GraphiQL.
         default_query: what GraphiQL shows at first.
         title: the title of GraphiQL's page.
@@ -54,6 +59,8 @@ class GraphQLApp:
         hide_suggestions: bool = False,
         plans: bool = True,
         observe: Observe | None = None,
+        repeatable: Repeatable | None = None,
+        context_headers: frozenset[bytes] = frozenset(),
         graphiql: bool = True,
         default_query: str = "",
         title: str = "GraphiQL",
@@ -74,6 +81,8 @@ class GraphQLApp:
             timeout=request_timeout,
             allowed_origins=self._allowed_origins,
             observe=observe or _nobody,
+            repeatable=repeatable or _never,
+            context_headers=context_headers,
         )
         self._graphiql = graphiql
         self._default_query = default_query
@@ -151,3 +160,7 @@ class GraphQLApp:
 
 def _nobody(_kind: int, _status: int, _seconds: float) -> None:
     """Observe nothing."""
+
+
+def _never(_context: object) -> None:
+    """Let no answer be given again."""

@@ -129,15 +129,13 @@ class Engine:
                 return Response(result, planned=True)
         return await self._execute(operation, read_variables(variables), contexts)
 
-    def repeat(
-        self, recalled: Recalled, make_context: Callable[..., Any], *about: Any
-    ) -> Response | Waiting[Response | None] | None:
-        """Execute a query that was executed by its plan before, in the context made of what it is `about`.
+    def repeat(self, recalled: Recalled, context: Any) -> Response | Waiting[Response | None] | None:
+        """Execute a query that was executed by its plan before.
 
         None if the plan steps aside. What waits is returned as such: nothing else here takes a coroutine.
         """
         try:
-            data = at_once(recalled.plan.start(make_context(*about), recalled.values), self._timeout, self._late)
+            data = at_once(recalled.plan.start(context, recalled.values), self._timeout, self._late)
         except StepAside:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 from graphql import OperationType
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from omniforge_graph.graphql.plans import Plan
 from omniforge_graph.graphql.transport.background import BackgroundQueue
@@ -27,7 +27,7 @@ from omniforge_graph.graphql.transport.reading import (
     read_get,
     read_post,
 )
-from omniforge_graph.graphql.transport.recall import Recall, Recalled
+from omniforge_graph.graphql.transport.recall import Again, Recall, Recalled
 from omniforge_graph.graphql.transport.request import ProtocolError, Request
 from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
@@ -38,6 +38,9 @@ MakeContext: TypeAlias = Callable[[Headers, BackgroundQueue], Any]
 
 Observe: TypeAlias = Callable[[int, int, float], None]
 """Is told of each HTTP request: PLAN, GRAPHQL_CORE or REFUSED, its status and the seconds it took."""
+
+Repeatable: TypeAlias = Callable[[Any], Again | None]
+"""Told a context in which an answer was made, returns what to ask before the same is answered to the same body."""
 
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -61,6 +64,8 @@ class HttpEndpoint:
         timeout: float,
         allowed_origins: Collection[str],
         observe: Observe,
+        repeatable: Repeatable,
+        context_headers: frozenset[bytes],
     ) -> None:
         self._engine = engine
         self._make_context = make_context
@@ -69,6 +74,8 @@ class HttpEndpoint:
         self._timeout = timeout
         self._allowed_origins = allowed_origins
         self._observe = observe
+        self._repeatable = repeatable
+        self._is_plain = context_headers.isdisjoint
         self._recall = Recall()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,8 +84,8 @@ class HttpEndpoint:
         The common case is written out in one function: a call costs about as much here as the choice of a variant.
         """
         began = perf_counter()
-        headers, method, background = Headers(scope["headers"]), scope["method"], BackgroundQueue()
-        media, response = JSON, None
+        headers, method, media = Headers(scope["headers"]), scope["method"], JSON
+        background = BackgroundQueue()
         try:
             media = choose_media(headers.raw.get(b"accept"))
             if method == "POST":
@@ -86,17 +93,14 @@ class HttpEndpoint:
                 first = at_once(receive(), self._timeout, late_body)
                 if isinstance(first, Waiting):
                     first = await first.rest
-                text = body_of(first, self._max_body_bytes)
-                if text is None:
-                    rest = read_body(first, receive, self._max_body_bytes)
-                    text = await in_time(rest, self._timeout, late_body)
+                text = body_of(first, self._max_body_bytes) or await self._rest(first, receive)
                 recalled = self._recall.get(text)
-                if recalled is not None:
-                    repeated = self._engine.repeat(recalled, self._make_context, headers, background)
-                    response = await repeated.rest if isinstance(repeated, Waiting) else repeated
-                if response is None:
-                    background.drop()
+                if recalled is None:
                     response = await self._answer(read_post(text), method, headers, background, text)
+                elif recalled.again is not None and self._is_plain(headers.raw) and recalled.again():
+                    return await self._give_again(recalled, media, send, began)
+                else:
+                    response = await self._repeat(recalled, headers, background, text)
             else:
                 response = await self._answer(self._read_get(scope, headers), method, headers, background)
             # Clients of plain JSON expect 200 for whatever a GraphQL server understood well enough to refuse.
@@ -104,8 +108,7 @@ class HttpEndpoint:
         except ProtocolError as error:
             response, status = error.response, error.response.status
         except ClientGoneError:
-            self._observe(REFUSED, 499, perf_counter() - began)
-            return
+            return self._observe(REFUSED, 499, perf_counter() - began)
         try:
             body = encode(response.body())
         except (TypeError, ValueError, RecursionError) as error:
@@ -113,13 +116,38 @@ class HttpEndpoint:
             response = self._engine.failed(error)
             body, status = encode(response.body()), response.status
         fixed = [_CONTENT_TYPE[media]] if status == 200 and method == "POST" else headers_for(media, status, response)
-        fixed.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": fixed})
-        await send({"type": "http.response.body", "body": body})
+        await send_answer(send, status, fixed, body)
         kind = REFUSED if not response.executed else PLAN if response.planned else GRAPHQL_CORE
         self._observe(kind, status, perf_counter() - began)
         if background:
             await background.run(self._mask)
+        return None
+
+    async def _give_again(self, recalled: Recalled, media: str, send: Send, began: float) -> None:
+        headers = [_CONTENT_TYPE[media], recalled.content_length]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": recalled.answer})
+        self._observe(PLAN, 200, perf_counter() - began)
+
+    async def _repeat(self, recalled: Recalled, headers: Headers, background: BackgroundQueue, text: bytes) -> Response:
+        """Execute what a body that is remembered said, with what was read of it."""
+        try:
+            context = self._make_context(headers, background)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self._engine.failed(error, recalled.operation.name)
+        repeated = self._engine.repeat(recalled, context)
+        if isinstance(repeated, Waiting):
+            repeated = await repeated.rest
+        elif repeated is not None and repeated.data is not None and not background and self._is_plain(headers.raw):
+            self._recall.keep_answer(recalled, repeated.data, self._repeatable(context))
+        if repeated is not None:
+            return repeated
+        background.drop()
+        return await self._answer(read_post(text), "POST", headers, background, text)
+
+    async def _rest(self, first: Message, receive: Receive) -> bytes:
+        rest = read_body(first, receive, self._max_body_bytes)
+        return await in_time(rest, self._timeout, late_body)
 
     async def _answer(
         self, request: Request, method: str, headers: Headers, background: BackgroundQueue, text: bytes = b""

@@ -70,9 +70,8 @@ async def test_a_remembered_query_whose_plan_steps_aside_is_executed_by_graphql_
         await client.post("{ tenant }", {"Tenant": "acme"})
     world.done.clear()
 
-    def give_up(_engine, _recalled, make_context, headers, background):
-        make_context(headers, background)
-        background.add(lambda: world.done.append("of the plan"))
+    def give_up(_engine, _recalled, context):
+        context.background.add(lambda: world.done.append("of the plan"))
 
     from omniforge_graph.graphql.transport.engine import Engine
 

@@ -25,7 +25,7 @@ LOOK = {
 """A query that takes a look and reads the looks elsewhere is a race within itself: its fields run side by side."""
 SELECT = RARITY | {f"Query.{name}": 0 for name in GRAPHQL.query_type.fields if not name.startswith("selectV")}
 
-pytestmark = pytest.mark.timeout(3600 if HUNT else 300)
+pytestmark = pytest.mark.timeout(7200 if HUNT else 900)
 
 
 @pytest.mark.parametrize("shard", range(4))
