@@ -34,7 +34,7 @@ class Limits:
     queue: float = 8.0
 
 
-PATIENT = Limits(command=600, queue=60)
+PATIENT = Limits(command=600, study=600, queue=60)
 """For work on whole tables: a migration, or totals of millions of outcomes made anew."""
 
 
