@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import aclosing
 from inspect import isawaitable
+from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -17,14 +18,13 @@ from graphql.execution import (
 from graphql.pyutils import AwaitableOrValue
 
 from omniforge_graph.errors import ForbiddenError, OmniForgeError, RateLimitedError, UnavailableError
-from omniforge_graph.graphql.plans import StepAside
+from omniforge_graph.graphql.plans import Plan, StepAside
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask, root_cause
 from omniforge_graph.graphql.transport.planning import Planner
-from omniforge_graph.graphql.transport.recall import Recalled
 from omniforge_graph.graphql.transport.request import Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, client_error
 from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
@@ -102,11 +102,14 @@ class Engine:
         variables: msgspec.Raw,
         contexts: Contexts,
         background: BackgroundQueue | None = None,
+        *,
+        spent: float | None = None,
     ) -> Response:
-        """Execute a query or a mutation by its plan, else by graphql-core.
+        """Execute a query or a mutation by its plan, else by graphql-core; both together have the time of one.
 
         Whatever happens is in the response. `background` is the queue of the contexts, if they have one: what an
-        execution by plan added is dropped when it is given up.
+        execution by plan added is dropped when it is given up. `spent` are the seconds after which the plan has stepped
+        aside already; None if it was not asked.
 
         Raises:
             ProtocolError: the variables are no JSON object.
@@ -114,34 +117,37 @@ class Engine:
         planning = operation.planning
         if not planning.settled and self._planner is not None:
             self._planner.consider(planning, operation.document, operation.node)
-        plan = planning.plan
-        if plan is not None:
+        if planning.plan is not None and spent is None:
+            began = perf_counter()
             try:
-                result: Any = await in_time(plan.run(contexts(), variables), self._timeout, self._late)
+                result: Any = await in_time(planning.plan.run(contexts(), variables), self._timeout, self._late)
             except StepAside:
-                if background:
-                    background.drop()
+                spent = perf_counter() - began
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
                 return self.failed(error, operation.name)
             else:
                 if isinstance(result, ExecutionResult):
                     return self._respond(result, operation, planned=True)
                 return Response(result, planned=True)
-        return await self._execute(operation, read_variables(variables), contexts)
+        if background:
+            background.drop()
+        return await self._execute(operation, read_variables(variables), contexts, self._timeout - (spent or 0.0))
 
-    def repeat(self, recalled: Recalled, context: Any) -> Response | Waiting[Response | None] | None:
-        """Execute a query that was executed by its plan before.
+    def repeat(
+        self, operation: Operation, plan: Plan, values: Mapping[str, Any], context: Any
+    ) -> Response | Waiting[Response | None] | None:
+        """Execute a query by its plan, with the values of its variables read before.
 
         None if the plan steps aside. What waits is returned as such: nothing else here takes a coroutine.
         """
         try:
-            data = at_once(recalled.plan.start(context, recalled.values), self._timeout, self._late)
+            data = at_once(plan.start(context, values), self._timeout, self._late)
         except StepAside:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
-            return self.failed(error, recalled.operation.name)
+            return self.failed(error, operation.name)
         if isinstance(data, Waiting):
-            return Waiting(self._repeated(data, recalled.operation))
+            return Waiting(self._repeated(data, operation))
         return Response(data, (), True, 200, None, True)
 
     async def _repeated(self, data: Waiting[Any], operation: Operation) -> Response | None:
@@ -152,14 +158,16 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
 
-    async def _execute(self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts) -> Response:
+    async def _execute(
+        self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts, seconds: float
+    ) -> Response:
         try:
             executor = self._build(operation, values, contexts())
             if isinstance(executor, Response):
                 return executor
             result = execute_root_selection_set(executor)
             if not isinstance(result, ExecutionResult):
-                result = await in_time(result, self._timeout, self._late)
+                result = await in_time(result, seconds, self._late)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         return self._respond(result, operation)

@@ -131,19 +131,24 @@ class HttpEndpoint:
 
     async def _repeat(self, recalled: Recalled, headers: Headers, background: BackgroundQueue, text: bytes) -> Response:
         """Execute what a body that is remembered said, with what was read of it."""
+        operation = recalled.operation()
+        plan = operation.planning.plan if operation is not None else None
+        if operation is None or not isinstance(plan, Plan):
+            return await self._answer(read_post(text), "POST", headers, background, text)
+        began, contexts = perf_counter(), partial(self._make_context, headers, background)
         try:
-            context = self._make_context(headers, background)
+            context = contexts()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
-            return self._engine.failed(error, recalled.operation.name)
-        repeated = self._engine.repeat(recalled, context)
-        if isinstance(repeated, Waiting):
-            repeated = await repeated.rest
-        elif repeated is not None and repeated.data is not None and not background and self._is_plain(headers.raw):
-            self._recall.keep_answer(recalled, repeated.data, self._repeatable(context))
-        if repeated is not None:
-            return repeated
-        background.drop()
-        return await self._answer(read_post(text), "POST", headers, background, text)
+            return self._engine.failed(error, operation.name)
+        response = self._engine.repeat(operation, plan, recalled.values, context)
+        if isinstance(response, Waiting):
+            response = await response.rest
+        elif response is not None and response.data is not None and not background and self._is_plain(headers.raw):
+            self._recall.keep_answer(recalled, response.data, self._repeatable(context))
+        if response is not None:
+            return response
+        variables, spent = read_post(text).variables, perf_counter() - began
+        return await self._engine.execute(operation, variables, contexts, background, spent=spent)
 
     async def _rest(self, first: Message, receive: Receive) -> bytes:
         rest = read_body(first, receive, self._max_body_bytes)
@@ -161,7 +166,7 @@ class HttpEndpoint:
         response = await self._engine.execute(operation, request.variables, contexts, background)
         plan = operation.planning.plan
         if response.planned and text and isinstance(plan, Plan) and self._recall.is_worth(text):
-            self._recall.keep(text, Recalled(operation, plan, plan.read(request.variables)))
+            self._recall.keep(text, Recalled(operation, plan.read(request.variables)))
         return response
 
     def _read_get(self, scope: Scope, headers: Headers) -> Request:

@@ -6,10 +6,10 @@ would give the same one, and only to requests that nothing but their bodies tell
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
+from weakref import ref
 
 import msgspec
 
-from omniforge_graph.graphql.plans import Plan
 from omniforge_graph.graphql.transport.documents import Operation
 
 LONGEST_BODY: Final = 2_048
@@ -26,13 +26,16 @@ encode = msgspec.json.Encoder().encode
 
 
 class Recalled:
-    """What a body said: a query with its plan and the values of its variables, and perhaps an answer that may hold."""
+    """What a body said: a query and the values of its variables, and perhaps an answer that may hold.
 
-    __slots__ = ("again", "answer", "content_length", "operation", "plan", "values")
+    The query is alive as long as the cache of documents keeps it: large as it is, nothing here does.
+    """
 
-    def __init__(self, operation: Operation, plan: Plan, values: Mapping[str, Any]) -> None:
-        self.operation = operation
-        self.plan = plan
+    __slots__ = ("again", "answer", "content_length", "operation", "values")
+
+    def __init__(self, operation: Operation, values: Mapping[str, Any]) -> None:
+        self.operation: Callable[[], Operation | None] = ref(operation)
+        """Returns the query, None if it is gone."""
         self.values = values
         self.answer = b""
         self.content_length = (b"content-length", b"0")

@@ -15,6 +15,7 @@ from omniforge_graph.errors import (
     RateLimitedError,
     TextError,
     UnavailableError,
+    ValidationError,
 )
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp
 
@@ -40,6 +41,8 @@ class World:
         self.a_source_closed = asyncio.Event()
         self.done: list[str] = []
         self.written: list[str] = []
+        self.asked = 0
+        self.bad_mood = False
 
     def make_context(self, headers: Mapping[str, str], background: BackgroundQueue) -> Context:
         if headers.get("tenant") == "bad":
@@ -149,6 +152,15 @@ class Query(Item):
     @strawberry.field
     def transition(self) -> str | None:
         raise InvalidTransitionError("A completed experiment cannot start.", current="COMPLETED", allowed=["NONE"])
+
+    @strawberry.field
+    async def moody(self, info: strawberry.Info[Context, None], seconds: float = 0.0) -> str | None:
+        world = info.context.world
+        world.asked += 1
+        await asyncio.sleep(seconds)
+        if world.bad_mood:
+            raise ValidationError("Not today.")
+        return "well"
 
     @strawberry.field
     def crowded(self) -> str | None:

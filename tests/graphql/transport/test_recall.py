@@ -1,9 +1,11 @@
-"""Requests that come again byte for byte are read once; their answers are made anew each time."""
+"""Requests that come again byte for byte are read once; an answer is given again only where that is right."""
 
+import gc
 from types import SimpleNamespace
 
 import pytest
 
+from omniforge_graph.graphql.transport import Limits
 from omniforge_graph.graphql.transport.recall import LONGEST_BODY, MOST_BODIES, MOST_GLANCES, Recall
 
 TIMES = range(6)
@@ -70,7 +72,7 @@ async def test_a_remembered_query_whose_plan_steps_aside_is_executed_by_graphql_
         await client.post("{ tenant }", {"Tenant": "acme"})
     world.done.clear()
 
-    def give_up(_engine, _recalled, context):
+    def give_up(_engine, _operation, _plan, _values, context):
         context.background.add(lambda: world.done.append("of the plan"))
 
     from omniforge_graph.graphql.transport.engine import Engine
@@ -79,6 +81,51 @@ async def test_a_remembered_query_whose_plan_steps_aside_is_executed_by_graphql_
     answer = await client.post("{ tenant }", {"Tenant": "acme"})
     assert answer.json == {"data": {"tenant": "acme"}}
     assert world.done == ["sent"]
+
+
+async def test_a_failing_query_is_asked_by_its_plan_and_by_graphql_core_and_no_more(client, world):
+    for _ in TIMES:
+        assert (await client.post("{ moody }")).json == {"data": {"moody": "well"}}
+    assert world.asked == len(TIMES)
+    world.bad_mood = True
+    world.asked = 0
+    answer = await client.post("{ moody }")
+    assert (answer.json["data"], answer.code) == ({"moody": None}, "VALIDATION_FAILED")
+    assert world.asked == 2
+
+
+async def test_plan_and_graphql_core_have_the_time_of_one(make_client, world):
+    client = make_client(request_timeout=0.3)
+    for _ in TIMES:
+        await client.post("{ moody(seconds: 0.2) }")
+    world.bad_mood = True
+    answer = await client.post("{ moody(seconds: 0.2) }")
+    assert answer.code == "TIMEOUT"
+
+
+async def test_a_document_that_was_dropped_is_read_again(make_client, read):
+    client = make_client(limits=Limits(cached_documents=1))
+    for _ in TIMES:
+        await client.post("{ hello }")
+    read.clear()
+    await client.post('{ hello(name: "you") }')
+    gc.collect()
+    answers = [await client.post("{ hello }") for _ in TIMES]
+    assert [answer.json for answer in answers] == [{"data": {"hello": "Hello, world"}}] * len(TIMES)
+    assert len(read) >= 2
+
+
+async def test_what_is_remembered_keeps_no_document_alive(make_client):
+    client = make_client(limits=Limits(cached_documents=2))
+    for number in range(20):
+        body = f"{{ a{number}: hello }}"
+        for _ in TIMES:
+            await client.post(body)
+    recall = client.app.endpoint._recall
+    gc.collect()
+    alive = [each for each in recall._known.values() if each.operation() is not None]
+    assert len(recall) == 20
+    assert len(alive) <= 2
 
 
 def test_the_memory_is_bounded():
