@@ -12,7 +12,7 @@ from statistics import median
 import httpx
 
 from omniforge_graph.graphql.transport.negotiation import JSON
-from tests.benchmarks.load import Load, Round, run_load
+from tests.benchmarks.load import FRESH, Load, Round, run_load
 from tests.benchmarks.processes import ROOT, echo_server, load_client, node_server, our_server, reference_server
 from tests.benchmarks.scenarios import DASHBOARD, body
 from tests.benchmarks.world import make_world
@@ -25,6 +25,7 @@ query SelectVariant($prompts: [PromptSlotInput!]!, $tenantId: ID!) {
     slot reason experimentId variantId variantName promptVersion { id number content }
   }
 }"""
+SELECT_NEW = SELECT.replace("tenantId: $tenantId)", "tenantId: $tenantId, track: false)")
 SELECT_ALL = """
 query SelectVariants($prompts: [PromptSlotInput!]!, $tenantId: ID!, $unitId: ID) {
   selectVariants(prompts: $prompts, tenantId: $tenantId, unitId: $unitId, track: false) {
@@ -98,6 +99,7 @@ def measure_wire(folder: Path, shape: Shape, told: Told) -> tuple[list[Rival], l
         else:
             left_out.append(HOW_TO_INSTALL)
         rows = list(_compare(client, echo, servers, keys, shape, told))
+        rows += _new_units(client, echo, port, keys, shape, told)
         rows += _many_slots(client, echo, crowded, crowd, shape, told)
         rows += _beside_a_dashboard(client, echo, crowded, crowd, shape, told)
         return rows, left_out
@@ -123,6 +125,22 @@ def _compare(
     for name, rounds in found.items():
         beside = None if name.startswith(("echo", "selectVariant")) and "," not in name else found[ours]
         yield _row(name, rounds, found["echo"], beside)
+
+
+def _new_units(
+    client: Executor, echo: int, port: int, keys: tuple[str, ...], shape: Shape, told: Told
+) -> Iterator[Rival]:
+    """No request is like another one, so that nothing is remembered."""
+    slots = [{"slot": "system", "promptKey": keys[0]}]
+    bodies = (body(SELECT_NEW, prompts=slots, tenantId=FRESH.decode()),)
+    load = Load(port, "/graphql", bodies, b'{"data":{"selectVariant":{"slot"', shape.connections, shape.seconds)
+    floor = _floor(echo, load)
+    pairs = []
+    for place in range(shape.rounds):
+        told(f"ever new units, round {place + 1} of {shape.rounds}")
+        pairs.append((client.submit(run_load, floor).result(), client.submit(run_load, load).result()))
+    echoes, ours = zip(*pairs, strict=True)
+    yield _row("selectVariant, ever new units", list(ours), list(echoes), None)
 
 
 def _many_slots(
