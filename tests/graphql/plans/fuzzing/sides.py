@@ -54,7 +54,7 @@ class Side:
         queue = BackgroundQueue()
         try:
             response = await self._respond(request, queue)
-            body = _canonical(response)
+            body = canonical(response.body())
         except ProtocolError as problem:
             return Answer(str(problem).encode(), 400, planned=False, jobs=0)
         jobs = len(queue._jobs)
@@ -70,28 +70,26 @@ class Side:
         return await self._engine.execute(operation, parsed.variables, lambda: self._make_context(queue), queue)
 
 
-def _canonical(response: Response) -> bytes:
-    """Return the body with its errors in an order of their own, and without the ids of masked ones.
+def canonical(body: dict[str, Any]) -> bytes:
+    """Return a body with its errors in an order of their own, and without the ids of masked ones.
 
     Where errors have nulled what they are inside of, it is a matter of timing which of them are told: graphql-core
     gives up what is still running there. So only the place counts.
     """
-    body = response.body()
     try:
         if "errors" in body:
-            told = {_ERROR_ID.sub(b"", _encode(_told(each, response))) for each in body["errors"]}
-            body["errors"] = [msgspec.Raw(each) for each in sorted(told)]
+            told = {_ERROR_ID.sub(b"", _encode(_told(each, body))) for each in body["errors"]}
+            body = body | {"errors": [msgspec.Raw(each) for each in sorted(told)]}
         return _encode(body)
     except (TypeError, ValueError):  # no JSON: the transport says so, whoever answered
         return b"no JSON"
 
 
-def _told(error: Any, response: Response) -> Any:
+def _told(error: Any, body: dict[str, Any]) -> Any:
     """Return an error, or the place that it nulled if it is inside of that."""
-    path = error.get("path", ())
     place: list[Any] = []
-    data: Any = response.data
-    for step in path if response.executed else ():
+    data = body.get("data")
+    for step in error.get("path", ()) if "data" in body else ():
         if data is None:
             return {"nulled": place}
         place.append(step)
