@@ -70,11 +70,11 @@ def read_leaf(type_: GraphQLScalarType | GraphQLEnumType, define: Callable[[str,
 
 
 def _certain(coerce: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return graphql-core's own coercion, which raises for what it refuses."""
+    """Return graphql-core's own coercion, which raises for what it refuses, and for null: here none is meant."""
 
     def read(value: Any) -> Any:
-        coerced = coerce(value)
-        if coerced is Undefined:
+        coerced = None if value is None else coerce(value)
+        if coerced is None or coerced is Undefined:
             raise ValueError(value)
         return coerced
 

@@ -70,6 +70,12 @@ class Checked:
 
 
 @strawberry.input
+class Open:
+    value: JSON
+    other: JSON | None = None
+
+
+@strawberry.input
 class Hidden:
     value: int
     secret: strawberry.Private[int] = 7
@@ -88,6 +94,10 @@ TOY = Probes(
         "time": datetime,
         "maybeTime": datetime | None,
         "json": JSON | None,
+        "someJson": JSON,
+        "jsons": list[JSON],
+        "maybeJsons": list[JSON | None],
+        "open": Open,
         "decimal": Decimal,
         "uuid": uuid.UUID,
         "day": date,
@@ -115,6 +125,10 @@ READ = {
     "colour": ["null", '"RED"', '"VERT"', '"BLUE"'],
     "maybeTime": ["null", '"2025-01-01T00:00:00Z"'],
     "json": ["null", "1", "1.0", '"a"', "[1, null, {}]", '{"a": {"b": [1e3, -0]}, "": 18446744073709551616}'],
+    "someJson": ["0", "false", '""', "[]", "{}", "[null]", '{"a": null}'],
+    "jsons": ["[]", "[0, {}, [null]]"],
+    "maybeJsons": ["[null, 1]"],
+    "open": ['{"value": [null]}', '{"value": {}, "other": null}'],
     "decimal": ['"1.10"', "1", "1.5", '"NaN"'],
     "uuid": ['"12345678123456781234567812345678"', '"{12345678-1234-5678-1234-567812345678}"'],
     "day": ['"2025-02-28"', '"20250228"'],
@@ -145,7 +159,11 @@ REFUSALS = {
     "colour": ['"GREEN"', '"#f00"', "1", '["RED"]', '""'],
     "time": ["null", "1", '""', '"now"', '"2025-02-30T00:00:00Z"', '"2025-01-01T00:00:60Z"', '"1"', '"٢٠٢٥-01-01"'],
     "json": ["NaN", "[1", "1e400", '{"a": "\\ud800"}'],
-    "decimal": ['"x"'],
+    "someJson": ["null"],
+    "jsons": ["null", "[null]", "[1, null]"],
+    "maybeJsons": ["null"],
+    "open": ["null", "{}", '{"value": null}', '{"other": 1}'],
+    "decimal": ["null", '"x"'],
     "uuid": ['"1"', "1"],
     "day": ['"2025"', '"2025-02-29"'],
     "data": ['"a"', "1"],
