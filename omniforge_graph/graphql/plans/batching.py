@@ -6,7 +6,6 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-S = TypeVar("S")
 V = TypeVar("V")
 
 FieldBatch: TypeAlias = Callable[..., Awaitable[Sequence[V | Exception]]]
