@@ -16,8 +16,8 @@ from omniforge_graph.graphql.plans.writing import Main, write
 MOST_VARIANTS: Final = 32
 """For so many combinations of the values of its conditions an operation may be compiled; others it leaves alone."""
 
-MOST_FIELDS_OF_VARIANTS: Final = 2 * MOST_FIELDS
-"""With so many fields together."""
+MOST_FIELDS_OF_VARIANTS: Final = 10 * MOST_FIELDS
+"""With so many fields together, compiled one combination at a time."""
 
 Compile: TypeAlias = Callable[[Mapping[str, bool]], tuple[Main, int]]
 """Compiles for values of the conditions; tells how many fields that took."""
