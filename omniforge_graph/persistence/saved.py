@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from omniforge_graph.persistence.state import state_file, state_key
+from omniforge_graph.services.ownership import check_ours
 from omniforge_graph.services.snapshot import PromptEntry
 from omniforge_graph.services.standby import SavedPrompt, SavedSnapshot
 
@@ -25,7 +26,6 @@ FORMAT = "omniforge-graph snapshot"
 VERSION = 1
 STRETCH, BREATH = 20, 0.0005
 """After so many prompts the thread sleeps for so many seconds: else the event loop would wait for the interpreter."""
-_OTHERS_MAY_WRITE = 0o022
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -98,9 +98,7 @@ class SnapshotFile:
 
     def _read(self) -> bytes:
         with self._path.open("rb") as file:
-            about = os.fstat(file.fileno())
-            if hasattr(os, "geteuid") and (about.st_uid != os.geteuid() or about.st_mode & _OTHERS_MAY_WRITE):
-                raise _RefusedError("others than this user may have written it")
+            check_ours(file.fileno())
             return file.read()
 
     def _parse(self, data: bytes) -> SavedSnapshot:

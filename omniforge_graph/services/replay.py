@@ -10,7 +10,8 @@ from typing import TypeAlias
 from omniforge_graph.domain.event import MAX_BATCH, Exposure
 from omniforge_graph.errors import OmniForgeError
 from omniforge_graph.services.repository import PromptRepository
-from omniforge_graph.services.spool import Segment, Spool
+from omniforge_graph.services.segment import Segment
+from omniforge_graph.services.spool import Spool
 from omniforge_graph.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from omniforge_graph.domain.event import Exposure
 from omniforge_graph.services.spool import Spool
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+NAIVE = b'{"experiment_id":"exp","unit_id":"u","variant_id":"v","occurred_at":"2026-01-01T00:00:00","attributes":{}}\n'
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 EXPOSURES = st.builds(
     Exposure,
@@ -117,8 +118,8 @@ def test_what_comes_during_a_replay_goes_to_another_file(open_spool) -> None:
 
 @pytest.mark.parametrize(
     "tail",
-    [b'{"experiment_id":"exp","unit', b"\0" * 4096, b"\xff\xfe\n", b"{}\n"],
-    ids=["cut", "zeros", "noise", "empty"],
+    [b'{"experiment_id":"exp","unit', b"\0" * 4096, b"\xff\xfe\n", b"{}\n", NAIVE],
+    ids=["cut", "zeros", "noise", "empty", "a time without its zone"],
 )
 def test_a_torn_end_is_skipped(open_spool, stem, caplog, tail) -> None:
     spool = open_spool()
@@ -132,7 +133,7 @@ def test_a_torn_end_is_skipped(open_spool, stem, caplog, tail) -> None:
     with caplog.at_level(logging.WARNING):
         assert drain(heir) == some(3)
     (record,) = caplog.records
-    assert record.getMessage() == f"A torn record of {len(tail)} bytes in {path} is skipped"
+    assert record.getMessage() == f"An unreadable record of {len(tail)} bytes in {path} is skipped"
     assert files(stem) == []
 
 
@@ -193,6 +194,28 @@ def test_what_a_killed_process_kept_is_adopted(open_spool, stem) -> None:
         process.wait(20)
         heir.adopt()
         assert [each.unit_id for each in drain(heir)] == ["u0", "u1", "u2"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners are known on POSIX systems")
+@pytest.mark.parametrize("others", ["may write", "own it"])
+def test_a_file_that_others_may_have_written_is_not_replayed(open_spool, stem, monkeypatch, caplog, others) -> None:
+    spool = open_spool()
+    spool.append(some(2))
+    spool.close()
+    (path,) = files(stem)
+    if others == "may write":
+        path.chmod(0o620)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    heir = open_spool()
+    with caplog.at_level(logging.WARNING):
+        heir.adopt()
+        heir.adopt()
+    assert heir.oldest() is None
+    (record,) = caplog.records
+    expected = f"Tracked exposures in {path} are not replayed: others than this user may have written it"
+    assert record.getMessage() == expected
+    assert path.read_bytes().count(b"\n") == 2
 
 
 def test_a_full_spool_takes_what_it_has_room_for(open_spool, stem) -> None:
