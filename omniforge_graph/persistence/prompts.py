@@ -14,6 +14,7 @@ from omniforge_graph.persistence.paging import Conditions, everything, stretch
 from omniforge_graph.persistence.revisions import Revisions
 from omniforge_graph.persistence.session import Session, UniqueViolation
 from omniforge_graph.persistence.versions import VersionStore
+from omniforge_graph.services.remembering import texts_of
 
 SELECT_PROMPTS = f"SELECT p.*, {VERSION_COLUMNS} FROM prompt p JOIN prompt_version v ON v.id = p.current_version_id"  # noqa: S608
 ROWS_PER_TURN = 500
@@ -79,4 +80,5 @@ class PromptStore(VersionStore):
 
     async def _fetch_prompts(self, session: Session, ids: list[str]) -> Iterable[tuple[Prompt, int]]:
         rows = await session.rows(f"{SELECT_PROMPTS} WHERE p.id IN (?*)", ids)
-        return [(to_prompt(row, self._version(row)), len(row["description"])) for row in rows]
+        prompts = [to_prompt(row, self._version(row)) for row in rows]
+        return [(prompt, texts_of(prompt)) for prompt in prompts]

@@ -11,7 +11,7 @@ from omniforge_graph.persistence.mapping import VERSION_COLUMNS, to_version, ver
 from omniforge_graph.persistence.paging import Conditions, storable
 from omniforge_graph.persistence.session import Row
 from omniforge_graph.persistence.store import Store
-from omniforge_graph.services.remembering import Remembered
+from omniforge_graph.services.remembering import Remembered, texts_of
 
 SELECT = f"SELECT {VERSION_COLUMNS} FROM prompt_version v WHERE v.id IN (?*)"  # noqa: S608 - a constant
 NEWEST = "(SELECT MAX(number) FROM prompt_version n WHERE n.prompt_id = p.id) AS newest"
@@ -69,9 +69,7 @@ class VersionStore(Store):
         for row in rows:
             listed.setdefault((row["prompt_id"], row["newest"]), []).append(versions[row["id"]])
         return {
-            prompt_id: self._pages.keep(
-                (prompt_id, newest, page), Page.of(found, page), sum(len(version.content) for version in found)
-            )
+            prompt_id: self._pages.keep((prompt_id, newest, page), Page.of(found, page), texts_of(found))
             for (prompt_id, newest), found in listed.items()
         }
 
@@ -87,7 +85,9 @@ class VersionStore(Store):
         version = self._versions.get(row["version_id"])
         if version is not None:
             return version
-        return self._versions.keep(row["version_id"], to_version(row), len(row["content"]) + len(row["parameters"]))
+        version = to_version(row)
+        long = version.content, version.message, version.parameters
+        return self._versions.keep(version.id, version, texts_of(long))
 
 
 def _page_of_versions(prompt_ids: Collection[str], page: PageRequest) -> Conditions:

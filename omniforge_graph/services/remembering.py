@@ -1,13 +1,33 @@
 """A bounded memory of values that never change."""
 
 from collections.abc import Callable, Hashable
+from sys import getsizeof
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 ENTRY = 1_000
-"""What a value takes besides its long texts, in bytes, roughly."""
+"""What a value takes besides its texts, in bytes, roughly."""
+
+
+def texts_of(value: object) -> int:
+    """Return the bytes that the texts and collections in a value take, however deep in dataclasses they lie."""
+    size, left = 0, [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, str):
+            size += getsizeof(each)
+        elif isinstance(each, list | tuple):
+            size += getsizeof(each)
+            left += each
+        elif isinstance(each, dict):
+            size += getsizeof(each)
+            left += each
+            left += each.values()
+        elif hasattr(each, "__dataclass_fields__"):
+            left += [getattr(each, name) for name in each.__dataclass_fields__]
+    return size
 
 
 class Remembered(Generic[K, V]):
@@ -28,7 +48,7 @@ class Remembered(Generic[K, V]):
         return len(self._values)
 
     def keep(self, key: K, value: V, texts: int = 0) -> V:
-        """Remember the value, whose long texts take so many bytes, and return it; what has no room is not kept."""
+        """Remember the value, whose texts take so many bytes, and return it; what has no room is not kept."""
         cost = texts + ENTRY
         if self._taken + cost > self._room:
             self.forget()

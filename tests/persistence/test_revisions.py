@@ -140,6 +140,19 @@ async def test_a_prompt_is_read_once_for_each_revision_and_shares_its_version(co
     assert everything.current_version is after.current_version
 
 
+async def test_prompts_and_versions_with_long_texts_are_forgotten_before_they_take_all_memory(sqlite_url, make) -> None:
+    """Each change makes another revision, whose version has 400 kB of its own: 84 of them fill the room."""
+    async with open_database(sqlite_url) as store:
+        prompt = await make.stored_prompt(store)
+        for number in range(100):
+            version = await store.add_version(make.version(prompt.id, f"{number:06}" + "ж" * 200_000))
+            prompt = prompt.with_current(version)
+            await store.save(ChangeSet(Subject.CURRENT_VERSION_SET, make.signature, prompt=prompt))
+            assert (await store.get_prompts([prompt.id]))[prompt.id] == prompt
+            await store.list_versions([prompt.id], PageRequest(size=1))
+            assert max(map(len, (store._revisions_of_prompts._known, store._versions, store._pages))) <= 84
+
+
 async def test_a_page_of_versions_is_read_again_when_there_is_a_newer_one(counted, make) -> None:
     ours, other, statements = counted
     one, two = await make.stored_prompt(other), await make.stored_prompt(other)

@@ -1,6 +1,8 @@
 """A bounded memory of values."""
 
-from omniforge_graph.services.remembering import ENTRY, Remembered
+from dataclasses import dataclass
+
+from omniforge_graph.services.remembering import ENTRY, Remembered, texts_of
 
 
 def test_what_is_kept_is_remembered() -> None:
@@ -48,3 +50,19 @@ def test_a_memory_that_forgot_remembers_again() -> None:
     memory.keep("a", 2)
     memory.keep("b", 3)
     assert (look("a"), look("b")) == (2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    text: str
+    more: object = None
+
+
+def test_all_texts_of_a_value_count_however_deep_they_lie() -> None:
+    text = "x" * 1_000_000
+    bare = texts_of(Note("", Note("", {"": ["", ("",)]})))
+    assert texts_of(Note("", Note("", {"": ["", (text,)]}))) - bare == len(text)
+    assert texts_of(Note("", Note("", {text: ["", ("",)]}))) - bare == len(text)
+    assert texts_of(Note("", Note(text, {"": ["", ("",)]}))) - bare == len(text)
+    assert texts_of("ж" * 1_000_000) - texts_of("ж") == 2 * 999_999
+    assert texts_of((None, 1, 2.5, object())) == texts_of((None,) * 4)

@@ -5,7 +5,7 @@ from strawberry import ID
 
 from omniforge_graph.domain import selection as domain
 from omniforge_graph.graphql.enums import SelectionReason
-from omniforge_graph.graphql.once import once
+from omniforge_graph.graphql.once import while_alive
 from omniforge_graph.graphql.plans import Stable
 from omniforge_graph.graphql.types.prompt import PromptVersion
 
@@ -23,7 +23,7 @@ class Selection(Stable):
     variant_name: str | None = strawberry.field(description="The assigned variant's name, if an experiment runs.")
 
     @classmethod
-    @once
+    @while_alive
     def of(cls, selection: domain.VariantSelection) -> "Selection":
         """Build it from the domain's value."""
         return cls(
