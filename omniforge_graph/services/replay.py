@@ -44,19 +44,18 @@ class Replay:
         if time.monotonic() >= self._adopt_at:
             await asyncio.to_thread(self._spool.adopt)
             self._adopt_at = time.monotonic() + ADOPT_SECONDS
-        while (segment := self._spool.oldest()) is not None:
+        while (segment := await asyncio.to_thread(self._spool.oldest)) is not None:
             try:
                 written = await self._write(segment)
-                segment.delete()
+                await asyncio.to_thread(self._spool.delete, segment)
             except OmniForgeError:
                 raise
             except Exception:
                 logger.exception("Tracked exposures cannot be replayed; %s is kept as .refused", segment.path)
                 with suppress(OSError):
-                    segment.set_aside()
+                    await asyncio.to_thread(self._spool.set_aside, segment)
             else:
-                logger.warning("%d exposures tracked while the database was away are in it now", written)
-            self._spool.forget(segment)
+                logger.warning("%d exposures kept on disk while the database was away or slow are in it now", written)
 
     async def _write(self, segment: Segment) -> int:
         written = 0

@@ -144,7 +144,7 @@ class Segment:
         os.close(self._descriptor)
 
     def set_aside(self) -> None:
-        """Keep the file under another name, which nobody replays."""
+        """Keep the file under another name, which nobody replays. Raises `OSError`."""
         self.path.rename(self.path.with_suffix(REFUSED))
         os.close(self._descriptor)
 

@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from omniforge_graph.domain.event import Exposure
-from omniforge_graph.services.segment import SUFFIX, Segment, encoded
+from omniforge_graph.services.segment import REFUSED, SUFFIX, Segment, encoded
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Of all files of one database in one folder: more than a million exposures."""
+"""Of all files of one database in one folder, more than a million exposures; and again of those that were set aside."""
 
 
 class Spool:
@@ -38,7 +38,7 @@ class Spool:
             OSError: the folder or the disk refuses; nothing was kept.
         """
         with self._lock:
-            room = self._max_bytes - sum(map(_size, self._files("*")))
+            room = self._max_bytes - sum(map(_size, self._usable()))
             lines: list[bytes] = []
             for exposure in exposures:
                 line = encoded(exposure)
@@ -54,7 +54,7 @@ class Spool:
         """Take over what processes that are gone left behind, the oldest first."""
         with self._lock:
             held = {segment.path for segment in self._held}
-            left = [path for path in self._files(f"*{SUFFIX}") if path not in held]
+            left = [path for path in self._files(SUFFIX) if path not in held]
             self._held = [*self._adopted(sorted(left, key=_age)), *self._held]
 
     def oldest(self) -> Segment | None:
@@ -66,10 +66,24 @@ class Spool:
                 self._growing = None
             return self._held[0]
 
-    def forget(self, segment: Segment) -> None:
-        """Forget a file that was deleted or set aside."""
+    def delete(self, segment: Segment) -> None:
+        """Delete a file, all of which is in the database."""
         with self._lock:
-            self._held.remove(segment)
+            if segment in self._held:  # else `close` was faster
+                self._held.remove(segment)
+                segment.delete()
+
+    def set_aside(self, segment: Segment) -> None:
+        """Keep a file where nobody replays it and it takes no room of new exposures; the oldest such files give way.
+
+        Raises:
+            OSError: it keeps its name; this process does not replay it again.
+        """
+        with self._lock:
+            if segment in self._held:
+                self._held.remove(segment)
+                segment.set_aside()
+                self._trim()
 
     def close(self) -> None:
         """Leave all files to the next process."""
@@ -90,6 +104,16 @@ class Spool:
                     logger.warning("Tracked exposures in %s are not replayed: %s", path, problem.strerror or problem)
         return [segment for segment in adopted if segment is not None]
 
+    def _trim(self) -> None:
+        room = self._max_bytes
+        for path in sorted(self._files(REFUSED), key=_age, reverse=True):
+            room -= _size(path)
+            if room < 0:
+                logger.error(
+                    "%s is deleted: files of exposures set aside take more than %d bytes", path, self._max_bytes
+                )
+                path.unlink(missing_ok=True)
+
     def _grow(self) -> Segment:
         if self._growing is None:
             name = f"{self._stem.name}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
@@ -97,8 +121,11 @@ class Spool:
             self._held.append(self._growing)
         return self._growing
 
-    def _files(self, pattern: str) -> list[Path]:
-        return list(self._stem.parent.glob(f"{self._stem.name}-{pattern}"))
+    def _usable(self) -> list[Path]:
+        return [path for path in self._files(SUFFIX) if path not in self._unusable]
+
+    def _files(self, suffix: str) -> list[Path]:
+        return list(self._stem.parent.glob(f"{self._stem.name}-*{suffix}"))
 
 
 def _age(path: Path) -> float:

@@ -43,8 +43,7 @@ def drain(spool: Spool, limit: int = 100) -> list[Exposure]:
         while batch := segment.read(limit):
             found += batch
             segment.done()
-        segment.delete()
-        spool.forget(segment)
+        spool.delete(segment)
     return found
 
 
@@ -111,8 +110,7 @@ def test_what_comes_during_a_replay_goes_to_another_file(open_spool) -> None:
     first = spool.oldest()
     spool.append(some(2, first=2))
     assert first.read(9) == some(2)
-    first.delete()
-    spool.forget(first)
+    spool.delete(first)
     assert drain(spool) == some(2, first=2)
 
 
@@ -258,11 +256,48 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path) -> None:
 def test_a_file_that_is_set_aside_is_kept_and_not_read_again(open_spool, stem) -> None:
     spool = open_spool()
     spool.append(some(2))
-    segment = spool.oldest()
-    segment.set_aside()
-    spool.forget(segment)
+    spool.set_aside(spool.oldest())
     spool.adopt()
     assert spool.oldest() is None
     (path,) = files(stem)
     assert path.suffix == ".refused"
     assert path.read_bytes().count(b"\n") == 2
+
+
+def test_files_set_aside_take_no_room_of_others_and_the_oldest_give_way(open_spool, stem, caplog) -> None:
+    one = some(1, first=1)
+    open_spool().append(one)
+    (other,) = files(stem)
+    spool = open_spool(max_bytes=3 * other.stat().st_size)
+    for _ in range(5):
+        assert spool.append(one) == 1
+        spool.set_aside(spool.oldest())
+    kept = list(stem.parent.glob("*.refused"))
+    assert len(kept) == 3
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("set aside take more than" in each for each in told)
+    assert spool.append([*one, *one, *one]) == 2, "the room of new ones is what others in use leave"
+
+
+def test_a_file_that_cannot_be_replayed_takes_no_room_of_others(open_spool, stem) -> None:
+    spool = open_spool()
+    spool.append(some(1))
+    spool.close()
+    (path,) = files(stem)
+    path.chmod(0o622)
+    heir = open_spool(max_bytes=path.stat().st_size)
+    heir.adopt()
+    assert heir.append(some(1)) == 1
+
+
+def test_a_file_left_to_the_next_process_is_not_deleted_any_more(open_spool, stem) -> None:
+    spool = open_spool()
+    spool.append(some(1))
+    segment = spool.oldest()
+    spool.close()
+    spool.delete(segment)
+    spool.set_aside(segment)
+    heir = open_spool()
+    heir.adopt()
+    assert drain(heir) == some(1)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import threading
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -226,6 +228,34 @@ async def test_a_frozen_database_keeps_nothing_in_memory_for_long(world, outage,
         outage.frozen.set()
         await until(lambda: on_disk(stem) == 0)
     assert await exposed(world, experiment) == 2
+
+
+@pytest.mark.parametrize("when", ["before a replay", "before its end"])
+async def test_the_event_loop_never_waits_for_the_disk(world, outage, start, monkeypatch, when) -> None:
+    await world.running()
+    tracker = start()
+    await track(world, "a", tracker)
+    await tracker.save()
+    at_work, go_on, waited = threading.Event(), threading.Event(), []
+
+    def slow(_descriptor) -> None:
+        at_work.set()
+        waited.append(go_on.wait(5))
+
+    outage.frozen.clear()
+    replaying = asyncio.create_task(tracker.flush()) if when == "before its end" else None
+    await asyncio.sleep(4 * INTERVAL)
+    monkeypatch.setattr(os, "fsync", slow)
+    await track(world, "b", tracker)
+    saving = asyncio.create_task(tracker.save())
+    await until(at_work.is_set)
+    outage.frozen.set()
+    replaying = replaying or asyncio.create_task(tracker.flush())
+    await asyncio.sleep(4 * INTERVAL)
+    go_on.set()
+    await asyncio.gather(saving, replaying)
+    assert waited
+    assert all(waited), "only the loop could tell the disk to go on"
 
 
 async def test_closing_writes_what_waits(world) -> None:
