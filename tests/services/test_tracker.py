@@ -234,6 +234,7 @@ async def test_a_frozen_database_keeps_nothing_in_memory_for_long(world, outage,
 async def test_the_event_loop_never_waits_for_the_disk(world, outage, start, monkeypatch, when) -> None:
     await world.running()
     tracker = start()
+    await tracker.flush()
     await track(world, "a", tracker)
     await tracker.save()
     at_work, go_on, waited = threading.Event(), threading.Event(), []
