@@ -85,11 +85,14 @@ class ChangeFeed:
                 if self._problem is not None:
                     raise self._problem
                 return
-            self._began, self._problem = time.monotonic(), None
+            before, self._began, self._problem = self._began, time.monotonic(), None
             try:
                 await self._pull()
             except Exception as problem:
                 self._problem, self._failing = problem, True
+                raise
+            except BaseException:
+                self._began = before  # given up half-way: that answers nobody, and the next one begins anew
                 raise
             self._pulled_at, self._failing = self._began, False
 

@@ -84,6 +84,41 @@ async def test_those_who_wait_share_the_answer_that_there_is_none(world, monkeyp
     assert asyncio.get_running_loop().time() - started < 20 * 0.05 / 2
 
 
+async def test_a_pull_that_is_given_up_half_way_answers_nobody_who_waits_behind_it(world, monkeypatch) -> None:
+    experiment = await world.running()
+    feed, changes_since = world.services.feed, world.services.repository.changes_since
+    feed.interval = 3600
+    answered, committed, gate = [], asyncio.Event(), asyncio.Semaphore(0)
+    pull_quietly = feed.pull_quietly
+
+    async def gated(*arguments):
+        answered.append(await changes_since(*arguments))
+        await gate.acquire()
+        return answered[-1]
+
+    async def noted():
+        committed.set()
+        await pull_quietly()
+
+    monkeypatch.setattr(world.services.repository, "changes_since", gated)
+    monkeypatch.setattr(feed, "pull_quietly", noted)
+    refreshing = asyncio.create_task(feed.pull())
+    await until(lambda: len(answered) == 1)
+    given_up = asyncio.create_task(feed.pull())
+    stopping = asyncio.create_task(world.services.experiments.stop_experiment(experiment.id))
+    await committed.wait()
+    await asyncio.sleep(0)  # now it waits for its change to be taken in
+    gate.release()
+    await refreshing
+    await until(lambda: len(answered) == 2)
+    given_up.cancel()
+    for _ in range(10):
+        gate.release()
+    await stopping
+    assert [len(each) for each in answered] == [0, 1, 1, 0]
+    assert await world.services.selector.select_first(SLOT, "acme") is None
+
+
 async def test_who_misses_something_does_not_wait_for_a_database_that_is_away(world, monkeypatch, caplog) -> None:
     await world.services.feed.pull()
     asked = 0
