@@ -80,7 +80,7 @@ class Backlog:
         return min(max(math.ceil(self._waiting / rate), 1), MAX_RETRY_AFTER) if rate else 1
 
     async def close(self) -> None:
-        """Take no more on, and wait until all is written or was given up."""
+        """Take no more on, and wait until all is written or was given up; `GroupCommit` may still be at the latter."""
         self._closed = True
         await self._empty.wait()
 
@@ -111,6 +111,11 @@ class GroupCommit(Generic[Record]):
         if self._writer is None:
             self._writer = asyncio.create_task(self._run())
         return await request.answer
+
+    async def close(self) -> None:
+        """Wait until nothing is being written, not even for those who gave up; nobody may bring more."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer})
 
     async def _run(self) -> None:
         group: list[_Request[Record]] = []

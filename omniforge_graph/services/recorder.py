@@ -83,8 +83,10 @@ class EventRecorder:
         return self._finish(len(events), judged, new)
 
     async def close(self) -> None:
-        """Take no more events on, and wait for those that are on their way."""
+        """Take no more events on, and wait for those that are on their way, also where nobody waits for the receipt."""
         await self._backlog.close()
+        await self._exposures.close()
+        await self._outcomes.close()
 
     async def _visible(self, ids: set[str | None], caller: Caller) -> Mapping[str, PromptExperiment]:
         named = [each for each in ids if each is not None]

@@ -108,6 +108,21 @@ async def test_a_client_that_goes_takes_nobody_with_it(store):
     assert store.known == {1, 3}
 
 
+async def test_closing_waits_for_what_is_written_though_its_client_has_gone(store):
+    commit = GroupCommit(store.write)
+    await commit.close()
+    store.gate.clear()
+    (task,) = await written(commit, [1])
+    task.cancel()
+    (closing,) = await started(commit.close())
+    assert task.cancelled()
+    assert not closing.done()
+    store.gate.set()
+    await closing
+    assert store.known == {1}
+    await commit.close()
+
+
 async def test_a_writer_that_is_cancelled_leaves_nobody_waiting(store):
     commit = GroupCommit(store.write)
     store.gate.clear()

@@ -337,6 +337,39 @@ async def test_closing_waits_for_what_was_taken_on(world) -> None:
         await recorder.record_outcomes([OutcomeEvent("a", "won", 1)])
 
 
+async def test_closing_waits_for_what_is_being_written_though_its_sender_has_gone(world, monkeypatch) -> None:
+    experiment = await world.running()
+    gate, begun, done = asyncio.Event(), [], []
+
+    def slowly(record):
+        async def recorded(events):
+            begun.append(len(events))
+            await gate.wait()
+            done.append(len(events))
+            return await record(events)
+
+        return recorded
+
+    for name in ("record_exposures", "record_outcomes"):
+        monkeypatch.setattr(world.services.repository, name, slowly(getattr(world.services.repository, name)))
+    recorder = EventRecorder(world.services.repository)
+    recording = [
+        asyncio.create_task(recorder.record_exposures([ExposureEvent(experiment.id, "a")])),
+        asyncio.create_task(recorder.record_outcomes([OutcomeEvent("a", "won", 1)] * 2)),
+    ]
+    async with asyncio.timeout(20):
+        while len(begun) < 2:  # noqa: ASYNC110 - begun elsewhere
+            await asyncio.sleep(0.01)
+    for task in recording:
+        task.cancel()
+    closing = asyncio.create_task(recorder.close())
+    await asyncio.wait({closing}, timeout=0.1)
+    assert not closing.done()
+    gate.set()
+    await closing
+    assert sorted(done) == [1, 2]
+
+
 async def test_an_exposure_among_purged_outcomes_is_rejected_alone(world, monkeypatch) -> None:
     experiment = await world.running()
     record = world.services.repository.record_exposures
