@@ -65,6 +65,7 @@ class Standby:
         self._clock = clock
         self._changed = asyncio.Event()
         self._failing = False
+        self._saving: asyncio.Task[None] | None = None
 
     async def begin(self) -> bool:
         """Load selection from the database or else from what was saved; return whether it can answer."""
@@ -95,12 +96,23 @@ class Standby:
             await asyncio.sleep(PAUSE)
 
     async def close(self) -> None:
-        """Save what is not saved yet."""
+        """Save what is not saved yet, and end with nothing being saved."""
+        await self._saved()
         if self._changed.is_set():
             await self._save()
 
     async def _save(self) -> None:
+        """Save, one after the other: a thread goes on saving when the task that waits for it is cancelled."""
+        await self._saved()
         self._changed.clear()
+        self._saving = asyncio.create_task(self._write())
+        await asyncio.shield(self._saving)
+
+    async def _saved(self) -> None:
+        while self._saving is not None and not self._saving.done():
+            await asyncio.wait({self._saving})
+
+    async def _write(self) -> None:
         if self._store is None:
             return
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 
 import pytest
 
@@ -128,6 +129,38 @@ async def test_changes_are_saved_and_many_at_once_together(world, start, shelf, 
     assert shelf.times < 50
     saving.cancel()
     await asyncio.gather(saving, return_exceptions=True)
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_one_snapshot_is_saved_at_a_time_also_at_the_end(world, start, shelf, monkeypatch, changed):
+    at_work, go_on, active, most = threading.Event(), threading.Event(), [], []
+    save = shelf.save
+
+    def slow(at, entries):
+        active.append(at)
+        most.append(len(active))
+        at_work.set()
+        go_on.wait(20)
+        save(at, entries)
+        active.remove(at)
+
+    monkeypatch.setattr(shelf, "save", slow)
+    services = start()
+    await services.standby.begin()
+    saving = asyncio.create_task(services.standby.run())
+    await asyncio.to_thread(at_work.wait, 20)
+    if changed:
+        await services.prompts.create_prompt(PromptDraft("new", "New", VersionDraft("x")))
+    saving.cancel()
+    await asyncio.gather(saving, return_exceptions=True)
+    closing = asyncio.create_task(services.standby.close())
+    await asyncio.sleep(0.1)
+    assert not closing.done()
+    go_on.set()
+    await closing
+    assert active == []
+    assert most == [1] * (2 if changed else 1)
+    assert ("new" in {each.prompt.key for each in shelf.saved.prompts}) is changed
 
 
 async def test_a_full_disk_is_told_once_and_stops_nothing(world, start, shelf, caplog):
