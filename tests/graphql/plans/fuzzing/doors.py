@@ -106,7 +106,7 @@ class Door:
 
 def message_of(dice: Dice, request: Request) -> Message:
     """Return how a client might send a request: by POST, by GET, or spoilt."""
-    headers = dict(dice.pick(HEADERS)) if dice.chance(40) else {}
+    headers = dict(dice.pick(HEADERS)) if dice.chance(30) else {}
     if dice.chance(10):
         members = {"query": request.query, "operationName": request.operation_name, "variables": request.variables}
         given = {name: value for name, value in members.items() if value is not None}

@@ -57,10 +57,12 @@ class Ground:
         repository, clock = MemoryRepository(), world.Clock()
         return cls(repository, await world.build(world.serve(repository, installed_plugins(), clock), clock))
 
-    def asker(self, caller: Caller = CALLERS[0], root: Any = None, rarity: Mapping[str, int] = RARITY) -> Asker:
+    def asker(
+        self, caller: Caller = CALLERS[0], root: Any = None, rarity: Mapping[str, int] = RARITY, narrow: int = 0
+    ) -> Asker:
         """Return what makes requests that name what is there for the caller."""
         values = Values(self.world.pools(caller), world.ASTRAY, world.CHOICES, world.SHAPES)
-        return Asker(GRAPHQL, [root or GRAPHQL.query_type], values, rarity, narrow=0 if root is None else 70)
+        return Asker(GRAPHQL, [root or GRAPHQL.query_type], values, rarity, narrow)
 
     def pair(self, caller: Caller = CALLERS[0]) -> Pair:
         """Return both sides over new copies."""

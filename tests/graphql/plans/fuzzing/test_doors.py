@@ -14,7 +14,7 @@ from omniforge_graph.services.assembly import Services
 from tests.graphql.plans.fuzzing import world
 from tests.graphql.plans.fuzzing.dice import Dice
 from tests.graphql.plans.fuzzing.doors import Door, Message, message_of
-from tests.graphql.plans.fuzzing.ground import HUNT, RARITY, Ground, explore
+from tests.graphql.plans.fuzzing.ground import HUNT, Ground, explore
 from tests.graphql.plans.fuzzing.test_events import SELECT
 
 LIVES = 80
@@ -58,11 +58,20 @@ class Change:
 CHANGES = ("stop", "start", "current", "flush", "promote", "cancel", "flush", "start")
 
 
+HOT = SELECT | {"PromptVersion.prompt": 5, "Query.selectVariants": 20}
+"""What is asked again and again."""
+
+
 @st.composite
 def lives(draw: Any, ground: Ground) -> list[Message | Change]:
-    """Return what happens one after the other: few bodies many times, and changes between them."""
-    dice = Dice.of(draw)
-    asker = ground.asker(rarity=SELECT if dice.chance(75) else RARITY)
+    """Return what happens one after the other."""
+    return life(Dice.of(draw), ground)
+
+
+def life(dice: Dice, ground: Ground) -> list[Message | Change]:
+    """Return few bodies many times, and changes between them."""
+    askers = (ground.asker(rarity=HOT, narrow=90), ground.asker(rarity=SELECT), ground.asker())
+    asker = dice.pick((askers[0], *askers))
     messages = [message_of(dice, each) for _ in range(2) for each in asker.requests(dice, 2)]
     return [
         Change(dice.pick(CHANGES), dice.below(7)) if dice.chance(15) else dice.pick(messages)
