@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from inspect import Parameter
 from typing import Any, TypeAlias
 
@@ -11,8 +10,6 @@ from graphql import (
     GraphQLArgument,
     GraphQLField,
     GraphQLNonNull,
-    ListValueNode,
-    ObjectValueNode,
     Undefined,
     ValueNode,
     VariableDefinitionNode,
@@ -23,14 +20,13 @@ from graphql.type import is_required_argument
 from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 from strawberry.relay import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_argument
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryContainer, StrawberryMaybe, get_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
 from omniforge_graph.graphql.plans.errors import Unplannable
-
-IMMUTABLE = (str, int, float, bool, type(None), Enum)
+from omniforge_graph.graphql.plans.literals import IMMUTABLE, Build, Literals, variables_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,14 @@ class Variable:
     """Whether null, which the variable may be, makes the field fail."""
 
 
-Argument: TypeAlias = Constant | Variable
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A value that the document gives in part and the request in part."""
+
+    build: Build
+
+
+Argument: TypeAlias = Constant | Variable | Built
 
 
 def read_arguments(
@@ -77,8 +80,8 @@ def read_arguments(
     found: dict[str, Argument] = {}
     for argument in strawberry_field.arguments:
         name = converter.config.name_converter.from_argument(argument)
-        reader = _Reader(field.args[name], argument, converter, name)
-        value = reader.read(given.get(name), parameters[argument.python_name], variables)
+        reader = _Reader(field.args[name], argument, Literals(converter, variables, name))
+        value = reader.read(given.get(name), parameters[argument.python_name])
         if value is not None:
             found[argument.python_name] = value
     return found
@@ -90,20 +93,17 @@ class _Reader:
 
     definition: GraphQLArgument
     argument: StrawberryArgument
-    converter: GraphQLCoreConverter
-    name: str
+    literals: Literals
 
-    def read(
-        self, node: ValueNode | None, parameter: Parameter, variables: Mapping[str, VariableDefinitionNode]
-    ) -> Argument | None:
+    def read(self, node: ValueNode | None, parameter: Parameter) -> Argument | None:
         """Return where the value comes from; None if there is none."""
-        _check_type(self.argument.type, self.name, set())
+        _check_type(self.argument.type, self.literals.name, set())
         if node is None:
             return self._default(parameter)
         if isinstance(node, VariableNode):
-            return self._variable(variables[node.name.value], parameter)
-        if _holds_variables(node):
-            raise Unplannable(f"The literal for the argument {self.name} holds variables.")
+            return self._variable(self.literals.variables[node.name.value], parameter)
+        if any(variables_in(node)):
+            return Built(self.literals.build(node, self.definition.type, self.argument.type))
         return self._convert(coerce_input_literal(node, self.definition.type))
 
     def _variable(self, variable: VariableDefinitionNode, parameter: Parameter) -> Variable:
@@ -123,21 +123,8 @@ class _Reader:
         return None if parameter.default is Parameter.empty else Constant(parameter.default, shared=True)
 
     def _convert(self, value: Any) -> Constant:
-        if value is Undefined:
-            raise Unplannable(f"The literal for the argument {self.name} does not fit.")
-        converter = self.converter
-        converted = convert_argument(
-            value, self.argument.type, converter.scalar_registry, converter.config, path=(self.name,)
-        )
+        converted = self.literals.convert(value, self.argument.type)
         return Constant(converted, shared=isinstance(converted, IMMUTABLE))
-
-
-def _holds_variables(node: ValueNode) -> bool:
-    if isinstance(node, ListValueNode):
-        return any(map(_holds_variables, node.values))
-    if isinstance(node, ObjectValueNode):
-        return any(_holds_variables(each.value) for each in node.fields)
-    return isinstance(node, VariableNode)
 
 
 def _check_type(type_: Any, name: str, seen: set[int]) -> None:

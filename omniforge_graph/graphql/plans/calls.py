@@ -1,6 +1,6 @@
 """Writes calls of resolvers. In the code `v` is the source, or all of them, and `w` the state of the run."""
 
-from omniforge_graph.graphql.plans.arguments import Argument, Constant
+from omniforge_graph.graphql.plans.arguments import Argument, Built, Constant
 from omniforge_graph.graphql.plans.code import Code
 from omniforge_graph.graphql.plans.fields import Call
 
@@ -26,6 +26,8 @@ def _argument(argument: Argument, code: Code) -> str:
     if isinstance(argument, Constant):
         name = code.bind("constant", argument.value)
         return name if argument.shared else f"copy({name})"
+    if isinstance(argument, Built):
+        return f"{code.bind('build', argument.build)}(w[1])"
     value = f"w[1][{argument.name!r}]"
     if argument.refuses_null:
         value = f"given({value})"
