@@ -71,7 +71,8 @@ class RebuildingStore(Store):
     async def check_totals(self, experiment_id: str | None = None, *, repair: bool) -> AsyncIterator[Checked]:
         """Compare the totals of one or of all experiments with the events; with `repair` make wrong ones anew.
 
-        A few units at a time, each in a transaction of its own: events may be recorded in between.
+        A few units at a time, each in a transaction of its own: events may be recorded in between. Millions of outcomes
+        take longer than the usual limits: open the database with `session.PATIENT`.
         """
         for each in await self.experiment_ids() if experiment_id is None else [experiment_id]:
             await self._declare(each)
@@ -82,13 +83,6 @@ class RebuildingStore(Store):
                 async with self._database.reading() as session:
                     units = await session.rows(UNITS, each, units[-1]["unit_id"], UNITS_AT_ONCE)
             yield Checked(each, 0, await self._check_strays(each, repair) + await self._check_counts(each, repair))
-
-    async def rebuild_totals(self, experiment_id: str | None = None, *, verify_only: bool = False) -> int:
-        """Check all totals of one or of all experiments, repair them unless `verify_only`; return how many were wrong.
-
-        Millions of outcomes take longer than the usual limits: open the database with `session.PATIENT`.
-        """
-        return sum([each.wrong async for each in self.check_totals(experiment_id, repair=not verify_only)])
 
     async def _declare(self, experiment_id: str) -> None:
         """Store the sources that the experiment needs; where one is missing, so are its totals."""

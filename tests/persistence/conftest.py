@@ -128,6 +128,16 @@ def read():
     return units
 
 
+@pytest.fixture
+def wrong():
+    """Checks the totals of one or of all experiments, mends them if asked, and returns how many were wrong."""
+
+    async def check(repository, experiment_id=None, *, repair=False):
+        return sum([each.wrong async for each in repository.check_totals(experiment_id, repair=repair)])
+
+    return check
+
+
 @asynccontextmanager
 async def _worker(url, command, *arguments):
     process = await asyncio.create_subprocess_exec(

@@ -42,7 +42,7 @@ async def store(database_url):
         yield opened
 
 
-async def test_outcomes_of_a_stretch_become_one_sum(store, database_url, make, read):
+async def test_outcomes_of_a_stretch_become_one_sum(store, database_url, make, read, wrong):
     experiment = await make.started(store, metrics=(ADJUSTED,))
     await store.record_exposures([make.exposure(experiment, unit, seconds=5) for unit in "ab"])
     times = {"a": [1, 2, 3, 5, 6, 7], "b": [4, 9]}
@@ -54,7 +54,7 @@ async def test_outcomes_of_a_stretch_become_one_sum(store, database_url, make, r
     assert await count(database_url, "outcome") == 1
     assert await count(database_url, "outcome_sum") == 3  # before and after for one unit, before for the other
     assert await read(store, experiment, SUM, BEFORE) == before
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store) == 0
 
 
 async def test_an_experiment_that_comes_later_has_covariates_from_before_the_purge(store, make, read):
@@ -68,7 +68,7 @@ async def test_an_experiment_that_comes_later_has_covariates_from_before_the_pur
     }
 
 
-async def test_outcomes_on_either_side_of_an_end_are_summed_up_apart(store, database_url, make, read):
+async def test_outcomes_on_either_side_of_an_end_are_summed_up_apart(store, database_url, make, read, wrong):
     experiment = await make.started(store)
     await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
     ended = await make.ended(store, experiment, 4)
@@ -76,11 +76,11 @@ async def test_outcomes_on_either_side_of_an_end_are_summed_up_apart(store, data
     await purge(store, make.at(10))
     assert await count(database_url, "outcome_sum") == 2
     await run(database_url, "DELETE FROM unit_total")
-    assert await store.rebuild_totals() == 1
+    assert await wrong(store, repair=True) == 1
     assert await read(store, ended, SUM) == {(0, "", (4.0,), (True,), 8.0): 1}
 
 
-async def test_totals_that_an_end_makes_anew_are_made_of_sums_too(store, make, read):
+async def test_totals_that_an_end_makes_anew_are_made_of_sums_too(store, make, read, wrong):
     experiment = await make.started(store)
     await store.record_exposures([make.exposure(experiment, "a", seconds=1)])
     await store.record_outcomes([make.outcome("a", 2.0, at) for at in (3, 4)])
@@ -88,10 +88,10 @@ async def test_totals_that_an_end_makes_anew_are_made_of_sums_too(store, make, r
     await store.record_outcomes([make.outcome("a", 1.0, at) for at in (6, 9)])
     ended = await make.ended(store, experiment, 8)
     assert await read(store, ended, SUM) == {(0, "", (5.0,), (True,), 9.0): 1}
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store) == 0
 
 
-async def test_an_event_is_known_after_its_outcome_was_purged(store, database_url, make, read):
+async def test_an_event_is_known_after_its_outcome_was_purged(store, database_url, make, read, wrong):
     experiment = await make.started(store)
     await store.record_exposures([make.exposure(experiment, "a")])
     first = [make.outcome("a", 1.0, 1, event_id=event, tenant_id=tenant) for event in "ef" for tenant in (None, "t")]
@@ -103,10 +103,10 @@ async def test_an_event_is_known_after_its_outcome_was_purged(store, database_ur
     assert await count(database_url, "outcome") == 3
     assert await count(database_url, "purged_event") == 4
     assert await read(store, experiment, SUM) == {(0, "", (8.0,), (True,), 8.0): 1}
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store) == 0
 
 
-async def test_an_exposure_among_the_outcomes_of_a_sum_is_refused_and_no_other(store, make, read):
+async def test_an_exposure_among_the_outcomes_of_a_sum_is_refused_and_no_other(store, make, read, wrong):
     experiment = await make.started(store)
     await store.record_outcomes([make.outcome(unit, 2.0, at) for unit in "abc" for at in (3, 5)])
     await store.record_outcomes([make.outcome("d", 2.0, at, metric="other") for at in (3, 5)])
@@ -123,7 +123,7 @@ async def test_an_exposure_among_the_outcomes_of_a_sum_is_refused_and_no_other(s
         (0, "", (4.0,), (True,), 8.0): 1,
         (0, "", (0.0,), (False,), 0.0): 3,
     }
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store) == 0
 
 
 async def test_an_exposure_in_an_experiment_that_ended_among_the_outcomes_of_a_sum_is_refused(store, make, read):
@@ -184,9 +184,9 @@ STEPS = st.lists(
 class Play:
     """Does the same in two repositories, and purges in the first one."""
 
-    def __init__(self, make, purged, twin, experiments):
+    def __init__(self, make, purged, twin, experiments, wrong):
         self.experiments = experiments
-        self._make, self._purged, self._twin = make, purged, twin
+        self._make, self._purged, self._twin, self._wrong = make, purged, twin, wrong
         self._name = experiments[0].id  # units and events of its own for each example
         self._kept, self._gone, self._border = [], [], -1
 
@@ -242,12 +242,12 @@ class Play:
 
     async def rebuild(self):
         for each in self.experiments:
-            assert await self._purged.rebuild_totals(each.id) == 0
+            assert await self._wrong(self._purged, each.id, repair=True) == 0
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
-async def test_nothing_that_is_made_of_outcomes_changes(database_url, new_database, make, units_of, steps):
+async def test_nothing_that_is_made_of_outcomes_changes(database_url, new_database, make, units_of, steps, wrong):
     twin_url = await twin_of(database_url, new_database)
     async with open_database(database_url) as purged, open_database(twin_url) as twin:
         await run(database_url, "UPDATE retention SET purged_before = ?", LONG_AGO)
@@ -260,18 +260,18 @@ async def test_nothing_that_is_made_of_outcomes_changes(database_url, new_databa
                 await each.add_experiment(experiment, (), make.signature)
                 await each.save(make.starting(experiment))
             experiments.append(experiment.start(make.now))
-        play = Play(make, purged, twin, experiments)
+        play = Play(make, purged, twin, experiments, wrong)
         for name, *values in steps:
             await getattr(play, name)(*values)
         questions = [UnitQuestion(each, sources) for each in play.experiments for sources in SOURCES]
         expected = [units_of(table) for table in await twin.read_units(questions)]
         assert [units_of(table) for table in await purged.read_units(questions)] == expected
         for each in play.experiments:
-            assert await purged.rebuild_totals(each.id, verify_only=True) == 0
+            assert await wrong(purged, each.id) == 0
         # And from nothing but what is left of the events.
         await run(database_url, "DELETE FROM unit_total")
         for each in play.experiments:
-            await purged.rebuild_totals(each.id)
+            await wrong(purged, each.id, repair=True)
         assert [units_of(table) for table in await purged.read_units(questions)] == expected
 
 
@@ -286,7 +286,7 @@ async def twin_of(url, new_database):
 
 
 @pytest.mark.timeout(300)
-async def test_a_purge_that_is_killed_has_done_whole_batches(database_url, make, read, worker):
+async def test_a_purge_that_is_killed_has_done_whole_batches(database_url, make, read, worker, wrong):
     """Again and again, while another one purges."""
     async with open_database(database_url) as repository:
         experiment = await make.started(repository, metrics=(ADJUSTED,))
@@ -304,7 +304,7 @@ async def test_a_purge_that_is_killed_has_done_whole_batches(database_url, make,
                 await anext(repository.purge_outcomes(make.at(100), batch=20))
                 process.kill()
             assert await repository.record_outcomes(events[:100]) == [False] * 100
-            assert await repository.rebuild_totals(verify_only=True) == 0
+            assert await wrong(repository) == 0
             assert await read(repository, experiment, SUM, BEFORE) == before
         now = await repository.count_purgeable(make.at(100))
         assert 0 < now < left
@@ -314,7 +314,7 @@ async def test_a_purge_that_is_killed_has_done_whole_batches(database_url, make,
         assert await read(repository, experiment, SUM, BEFORE) == before
 
 
-async def test_outcomes_recorded_while_others_are_purged_count_once(database_url, make, read):
+async def test_outcomes_recorded_while_others_are_purged_count_once(database_url, make, read, wrong):
     """The same events again and again, by as many tasks as purge: none is lost between the table and its sum."""
     async with open_database(database_url) as repository:
         experiment = await make.started(repository)
@@ -332,4 +332,4 @@ async def test_outcomes_recorded_while_others_are_purged_count_once(database_url
         answers = await asyncio.gather(record(0), keep_purging(), record(0), keep_purging(), record(100))
         assert sum(answers) == 400
         assert await read(repository, experiment, SUM) == {(0, "", (40.0,), (True,), 40.0): 10}
-        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await wrong(repository) == 0

@@ -69,7 +69,7 @@ async def test_only_what_an_experiment_needs_is_folded(store, database_url, make
         "DELETE FROM experiment_source",
     ],
 )
-async def test_wrong_totals_are_found_and_made_anew(store, database_url, make, read, damage):
+async def test_wrong_totals_are_found_and_made_anew(store, database_url, make, read, damage, wrong):
     experiments = [await make.started(store, metrics=(ADJUSTED,)) for _ in range(2)]
     for experiment in experiments:
         await store.record_exposures([make.exposure(experiment, unit, seconds=5) for unit in "abc"])
@@ -77,15 +77,15 @@ async def test_wrong_totals_are_found_and_made_anew(store, database_url, make, r
     await store.record_outcomes(
         [make.outcome(unit, value, seconds) for unit in "ab" for value in values for seconds in (1, 9)]
     )
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store) == 0
     if "experiment_source" in damage:
         await run(database_url, "DELETE FROM unit_total")
     await run(database_url, damage)
-    assert await store.rebuild_totals(experiments[0].id, verify_only=True) > 0
-    assert await store.rebuild_totals(experiments[0].id) > 0
-    assert await store.rebuild_totals(experiments[0].id, verify_only=True) == 0
-    await store.rebuild_totals()
-    assert await store.rebuild_totals(verify_only=True) == 0
+    assert await wrong(store, experiments[0].id) > 0
+    assert await wrong(store, experiments[0].id, repair=True) > 0
+    assert await wrong(store, experiments[0].id) == 0
+    await wrong(store, repair=True)
+    assert await wrong(store) == 0
     here, there = [await read(store, each, SUM, BEFORE) for each in experiments]
     assert here == there
 
@@ -200,9 +200,41 @@ def _nodes(plan):
     return [plan, *_nodes(children)]
 
 
+async def test_what_a_process_of_another_release_records_beside_is_made_right_by_checking(
+    store, database_url, make, read, wrong
+):
+    """It knows neither the counts nor our locks, so that counts, and totals of units that both record, are wrong."""
+    experiment = await make.started(store, metrics=(ADJUSTED,))
+    await store.record_exposures([make.exposure(experiment, "a", 0, 5)])
+    await store.record_outcomes([make.outcome(unit, 2.0, at) for unit in "abc" for at in (1, 9)])
+    exposures = [make.exposure(experiment, unit, place, 5) for place, unit in enumerate("bc")]
+    await unaware(database_url, exposures, [make.outcome("a", 4.0, 9), make.outcome("b", 8.0, 9)])
+    assert await wrong(store) > 0
+    assert await wrong(store, repair=True) > 0
+    assert await wrong(store) == 0
+    assert await store.exposure_counts([experiment.id]) == {
+        experiment.id: {each.id: units for each, units in zip(experiment.variants, (2, 1), strict=True)}
+    }
+    assert await read(store, experiment, SUM, BEFORE) == {
+        (0, "", (6.0, 2.0), (True, True), 20.0): 1,
+        (0, "", (10.0, 2.0), (True, True), 68.0): 1,
+        (1, "", (2.0, 2.0), (True, True), 4.0): 1,
+    }
+
+
+async def unaware(url, exposures, outcomes):
+    """Record events, and nothing that is made of them."""
+    async with connect(url) as database, database.transaction() as session:
+        for each in exposures:
+            row = (each.experiment_id, each.unit_id, each.variant_id, to_micros(each.occurred_at))
+            columns = ("experiment_id", "unit_id", "variant_id", "occurred_at")
+            await session.insert("exposure", dict(zip(columns, row, strict=True)))
+        await session.insert_new("outcome", OUTCOME_COLUMNS, outcome_rows(outcomes), "id")
+
+
 @pytest.mark.timeout(300)
 async def test_processes_that_record_exposures_and_outcomes_of_the_same_units_miss_nothing(
-    database_url, make, read, in_processes
+    database_url, make, read, in_processes, wrong
 ):
     async with open_database(database_url) as repository:
         experiments = [await make.started(repository, metrics=(ADJUSTED,)) for _ in range(2)]
@@ -210,7 +242,7 @@ async def test_processes_that_record_exposures_and_outcomes_of_the_same_units_mi
         tasks = [("expose", named), ("outcomes", "one"), ("expose", named), ("outcomes", "two")]
         new = await in_processes(database_url, tasks)
         assert sum(new) == 2 * 1200 + 2 * 2 * 1200
-        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await wrong(repository) == 0
         for experiment in experiments:
             (table,) = await repository.read_units([UnitQuestion(experiment, (SUM, BEFORE))])
             assert (table.weight.sum(), table.values.sum()) == (1200, 2 * 2 * 1200)
@@ -218,7 +250,7 @@ async def test_processes_that_record_exposures_and_outcomes_of_the_same_units_mi
 
 @pytest.mark.timeout(300)
 async def test_experiments_that_end_while_processes_record_keep_no_outcome_after_their_end(
-    database_url, make, in_processes
+    database_url, make, in_processes, wrong
 ):
     """Each process records, for 1200 units, an outcome a second before and one a second after the epoch: the end."""
     async with open_database(database_url) as repository:
@@ -236,7 +268,7 @@ async def test_experiments_that_end_while_processes_record_keep_no_outcome_after
             assert place > 1 or not recording.done()  # or nothing is recorded while the first one ends
             await repository.save(ChangeSet(Subject.EXPERIMENT_COMPLETED, make.signature, experiment=ended[-1]))
         assert sum(await recording) == 2 * 2 * 1200
-        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await wrong(repository) == 0
         for table in await repository.read_units([UnitQuestion(each, (SUM,)) for each in ended]):
             assert (table.weight.sum(), table.values @ [2.0] @ table.weight) == (1200, 2 * 2 * 1200)
 
@@ -250,15 +282,11 @@ async def as_the_first_release(url, experiments, prompt, exposures, outcomes):
         for experiment in experiments:
             await session.insert("experiment", experiment_row(experiment))
             await session.run_many(SAVE_VARIANT, variant_rows(experiment))
-        for each in exposures:
-            row = (each.experiment_id, each.unit_id, each.variant_id, to_micros(each.occurred_at))
-            columns = ("experiment_id", "unit_id", "variant_id", "occurred_at")
-            await session.insert("exposure", dict(zip(columns, row, strict=True)))
-        await session.insert_new("outcome", OUTCOME_COLUMNS, outcome_rows(outcomes), "id")
+    await unaware(url, exposures, outcomes)
 
 
 async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
-    empty_database_url, make, read, monkeypatch
+    empty_database_url, make, read, monkeypatch, wrong
 ):
     whole = MigrationExecutor.migrate
     with monkeypatch.context() as patch:
@@ -282,7 +310,7 @@ async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
     await as_the_first_release(empty_database_url, (running, ended), prompt, exposures, outcomes)
     assert await migrate(empty_database_url) == tuple(sorted(expected_migrations() - {"0001_initial"}))
     async with open_database(empty_database_url) as repository:
-        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await wrong(repository) == 0
         counts = {each.id: {each.variants[1].id: 2} for each in (running, ended)}
         assert await repository.exposure_counts(counts) == counts
         assert await read(repository, running, SUM) == {
@@ -296,4 +324,4 @@ async def test_a_database_of_the_first_release_gets_its_totals_by_the_migration(
         await repository.record_outcomes([make.outcome("a", 8.0, 9)])
         await repository.record_exposures([make.exposure(running, "c", plan="pro")])
         assert len(await read(repository, running, SUM, dimension="plan")) == 3
-        assert await repository.rebuild_totals(verify_only=True) == 0
+        assert await wrong(repository) == 0
