@@ -31,7 +31,8 @@ COUNTERS: Final = {
     "exposures_spooled": "Tracked exposures that went to the local file because the database was away or slow.",
     "exposures_replayed": "Tracked exposures written from a local file to the database.",
     "exposures_dropped": "Tracked exposures that were given up: no room was left to keep them.",
-    "exposures_late": "Spooled exposures that no longer count: after the end of their experiment, or of none.",
+    "exposures_late": "Tracked exposures that come too late: after their experiment ended, after a purge, or of none.",
+    "exposures_refused": "Tracked exposures that were given up: the database refuses them for what they are.",
     "events_recorded": "Exposures and outcomes that were recorded.",
     "events_duplicate": "Exposures and outcomes that had been recorded before.",
     "events_rejected": "Exposures and outcomes that were refused.",
@@ -54,6 +55,7 @@ class Telemetry:
     exposures_replayed: int
     exposures_dropped: int
     exposures_late: int
+    exposures_refused: int
     events_recorded: int
     events_duplicate: int
     events_rejected: int

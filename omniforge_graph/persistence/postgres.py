@@ -25,6 +25,7 @@ from omniforge_graph.errors import ConfigurationError, OmniForgeError, Unavailab
 from omniforge_graph.persistence.address import PostgresAddress
 from omniforge_graph.persistence.postgres_session import PostgresSession
 from omniforge_graph.persistence.session import Limits, Session
+from omniforge_graph.services.repository import RefusedRowError
 
 POOL_SIZE = 10
 ROLLBACK_LIMIT = 1.0
@@ -50,6 +51,7 @@ _REFUSED = (
     asyncpg.InsufficientPrivilegeError,
     DBConnectionError,
 )
+_FAULTS_OF_ROWS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 _UNMIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 
@@ -163,7 +165,7 @@ class PostgresEngine:
             await client.execute_query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK])
             yield client
 
-    def explain(self, error: BaseException) -> OmniForgeError | None:
+    def explain(self, error: BaseException) -> OmniForgeError | RefusedRowError | None:
         """Return what an error of the driver means for a caller, None if it is a mistake of ours."""
         if isinstance(error, _REFUSED):
             return ConfigurationError(
@@ -176,4 +178,6 @@ class PostgresEngine:
             return UnavailableError("The database took too long; try again.")
         if isinstance(error, _PASSING):
             return UnavailableError("The database cannot be reached right now; try again.")
+        if isinstance(error, _FAULTS_OF_ROWS):
+            return RefusedRowError(f"The database refuses a row: {error.args[0]}")
         return None

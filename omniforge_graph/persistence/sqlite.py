@@ -27,6 +27,7 @@ from omniforge_graph.persistence.address import SqliteAddress
 from omniforge_graph.persistence.pack import Pack
 from omniforge_graph.persistence.session import Limits, Session
 from omniforge_graph.persistence.sqlite_session import SqliteSession
+from omniforge_graph.services.repository import RefusedRowError
 
 OLDEST = (3, 35)
 """The first with RETURNING and materialized common table expressions."""
@@ -156,7 +157,7 @@ class SqliteEngine:
         async with self._writer.transaction() as client:
             yield client
 
-    def explain(self, error: BaseException) -> OmniForgeError | None:
+    def explain(self, error: BaseException) -> OmniForgeError | RefusedRowError | None:
         """Return what an error of the driver means for a caller, None if it is a mistake of ours."""
         if isinstance(error, TimeoutError):
             return UnavailableError("The database took too long; try again.")
@@ -168,7 +169,8 @@ class SqliteEngine:
             return UnavailableError(f"The database cannot be used right now ({error}); try again.")
         if "no such table" in str(error) or "no such column" in str(error):
             return UnavailableError("The database lacks tables of this release: run `omniforge-graph migrate`.")
-        return None
+        of_a_row = isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError))
+        return RefusedRowError(f"The database refuses a row: {error}") if of_a_row else None
 
 
 def _check_file(path: Path, *, create: bool) -> None:

@@ -3,20 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TypeAlias
 
-from omniforge_graph.domain.event import MAX_BATCH, Exposure
+from omniforge_graph.domain.event import MAX_BATCH
 from omniforge_graph.errors import OmniForgeError
-from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.segment import Segment
 from omniforge_graph.services.spool import Spool
+from omniforge_graph.services.writer import ExposureWriter
 from omniforge_graph.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
-
-Record: TypeAlias = Callable[[Sequence[Exposure]], Awaitable[None]]
 
 ADOPT_SECONDS = 10.0
 """How often a process looks for files of others that are gone."""
@@ -25,10 +21,9 @@ ADOPT_SECONDS = 10.0
 class Replay:
     """Writes the files of a spool, its own and those of processes that are gone, to the database."""
 
-    def __init__(self, spool: Spool, repository: PromptRepository, record: Record, telemetry: Telemetry) -> None:
+    def __init__(self, spool: Spool, writer: ExposureWriter, telemetry: Telemetry) -> None:
         self._spool = spool
-        self._repository = repository
-        self._record = record
+        self._writer = writer
         self._telemetry = telemetry
         self._adopt_at = float("-inf")
 
@@ -60,21 +55,8 @@ class Replay:
     async def _write(self, segment: Segment) -> int:
         written = 0
         while batch := await asyncio.to_thread(segment.read, MAX_BATCH):
-            timely = await self._timely(batch)
-            if timely:
-                await self._record(timely)
+            count = await self._writer.write_delayed(batch)
             segment.done()
-            written += len(timely)
-            self._telemetry.exposures_replayed += len(timely)
-            self._telemetry.exposures_late += len(batch) - len(timely)
+            written += count
+            self._telemetry.exposures_replayed += count
         return written
-
-    async def _timely(self, batch: Sequence[Exposure]) -> list[Exposure]:
-        """Return the exposures before the end of their experiment: it may have ended while this process was cut off."""
-        experiments = await self._repository.get_experiments({each.experiment_id for each in batch})
-        return [
-            each
-            for each in batch
-            if (experiment := experiments.get(each.experiment_id)) is not None
-            and (experiment.end_date is None or each.occurred_at <= experiment.end_date)
-        ]

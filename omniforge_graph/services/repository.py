@@ -23,6 +23,13 @@ class ExperimentFilter:
     tenant_id: str | None = None
 
 
+class RefusedRowError(Exception):
+    """The store refuses a value for what it is, such as an event of an experiment that does not exist.
+
+    Nothing was changed, and trying again is in vain. The services check what callers send, so no caller sees this one.
+    """
+
+
 class PromptRepository(ABC):
     """Stores prompts, experiments and events. Every method is one atomic step.
 
@@ -153,7 +160,12 @@ class PromptRepository(ABC):
 
     @abstractmethod
     async def record_exposures(self, exposures: Sequence[Exposure]) -> list[bool]:
-        """Record all in one transaction; return for each whether it was its unit's first in the experiment."""
+        """Record all in one transaction; return for each whether it was its unit's first in the experiment.
+
+        Raises:
+            PurgedError: some come before outcomes that are kept as sums only; it names them.
+            RefusedRowError: the variant of one does not exist.
+        """
 
     @abstractmethod
     async def record_outcomes(self, outcomes: Sequence[Outcome]) -> list[bool]:

@@ -2,20 +2,20 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
 from omniforge_graph.domain.event import MAX_BATCH, Exposure
 from omniforge_graph.domain.selection import VariantSelection
-from omniforge_graph.errors import OmniForgeError, PurgedError
+from omniforge_graph.errors import OmniForgeError
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.replay import Replay
 from omniforge_graph.services.repository import PromptRepository
 from omniforge_graph.services.seen import NOBODY, SeenUnits
 from omniforge_graph.services.spool import Spool
+from omniforge_graph.services.writer import ExposureWriter
 from omniforge_graph.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -47,14 +47,13 @@ class ExposureTracker:
         spool: Spool | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
-        self._repository = repository
-        self._registry = registry
         self._pace = interval / 2
         self._clock = clock
         self._spool = spool
         self._telemetry = telemetry = telemetry or Telemetry()
         telemetry.gauge("exposures_waiting", "Tracked exposures in memory.", lambda: len(self._waiting))
-        self._replay = Replay(spool, repository, self._record, telemetry) if spool else None
+        self._writer = writer = ExposureWriter(repository, registry, telemetry)
+        self._replay = Replay(spool, writer, telemetry) if spool else None
         self._waiting: dict[tuple[str, str], Exposure] = {}
         self._seen = SeenUnits()
         self._young = self._seen.young
@@ -138,7 +137,7 @@ class ExposureTracker:
             if self._replay is not None:
                 await self._replay.run()
             while batch := list(islice(self._waiting.values(), MAX_BATCH)):
-                await self._record(batch)
+                await self._writer.write(batch)
                 self._settle(batch)
             self._patience.cancel()
             self._patience, self._late = None, False
@@ -217,23 +216,6 @@ class ExposureTracker:
     def _lose_patience(self) -> None:
         self._late = True
         self._urgent.set()
-
-    async def _record(self, batch: Sequence[Exposure]) -> None:
-        try:
-            new = await self._repository.record_exposures(batch)
-        except PurgedError as problem:  # from disk, after an outage that was longer than outcomes are kept
-            countable = [each for each in batch if each[:2] not in problem.refused]
-            if len(countable) == len(batch):
-                raise
-            logger.warning("%d tracked exposures come too late: %s", len(batch) - len(countable), problem)
-            if countable:
-                await self._record(countable)
-            return
-        counts = Counter(each.experiment_id for each, is_new in zip(batch, new, strict=True) if is_new)
-        self._telemetry.events_recorded += counts.total()
-        self._telemetry.events_duplicate += len(batch) - counts.total()
-        for experiment_id, count in counts.items():
-            self._registry.events_recorded(experiment_id, count)
 
     def _settle(self, batch: Iterable[Exposure]) -> None:
         """Remember that exposures are safe."""

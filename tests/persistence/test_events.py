@@ -11,6 +11,7 @@ from omniforge_graph.persistence import open_database
 from omniforge_graph.persistence.database import connect
 from omniforge_graph.persistence.events import EXPOSURE_COLUMNS, OUTCOME_COLUMNS, exposure_rows, outcome_rows
 from omniforge_graph.persistence.totals import count_exposures, fold_exposures, recount_exposures, wrong_counts
+from omniforge_graph.services.repository import RefusedRowError
 
 CONVERTED = Source("converted", Aggregation.ANY)
 
@@ -38,6 +39,15 @@ async def test_the_first_exposure_of_a_unit_counts(repository, make, read):
         (0, "", (0.0,), (False,), 0.0): 1,
         (1, "", (0.0,), (False,), 0.0): 1,
     }
+
+
+async def test_an_exposure_of_nothing_that_exists_is_refused_for_what_it_is(database_url, make):
+    async with open_database(database_url) as repository:
+        experiment = await make.started(repository)
+        good = make.exposure(experiment, "u")
+        with pytest.raises(RefusedRowError, match=r"(?i)a row: .*foreign key"):
+            await repository.record_exposures([good, good._replace(experiment_id="gone", variant_id="gone")])
+        assert await repository.record_exposures([good]) == [True]
 
 
 async def test_an_event_id_counts_once_for_its_sender(repository, make):

@@ -14,6 +14,7 @@ from omniforge_graph.domain.event import Exposure
 from omniforge_graph.domain.selection import PromptSlot
 from omniforge_graph.errors import PurgedError, UnavailableError
 from omniforge_graph.services import tracker as module
+from omniforge_graph.services.repository import RefusedRowError
 from omniforge_graph.services.spool import Spool
 from omniforge_graph.services.tracker import ExposureTracker
 from omniforge_graph.telemetry import Telemetry
@@ -339,6 +340,48 @@ async def test_exposures_that_come_too_late_hold_up_no_other(world, outage, star
     assert "2 tracked exposures come too late" in caplog.text
     await tracker.flush()
     assert await exposed(world, experiment) == 2
+
+    telemetry = Telemetry()
+    other = start(telemetry=telemetry)
+    for unit in "bcdef":
+        await track(world, unit, other)
+    await other.save()
+    await other.flush()
+    assert await exposed(world, experiment) == 4
+    assert (telemetry.exposures_replayed, telemetry.exposures_late) == (3, 2)
+
+
+@pytest.mark.parametrize("disk", [True, False])
+async def test_an_exposure_that_the_database_refuses_holds_up_no_other(
+    world, outage, start, monkeypatch, tmp_path, caplog, disk
+) -> None:
+    experiment = await world.running()
+    (tmp_path / "file").touch()
+    record = outage.record_exposures
+
+    async def refuse(exposures):
+        if any(each.unit_id == "d" or each.experiment_id != experiment.id for each in exposures):
+            raise RefusedRowError("a foreign key")
+        return await record(exposures)
+
+    monkeypatch.setattr(outage, "record_exposures", refuse)
+    telemetry = Telemetry()
+    tracker = start(telemetry=telemetry, **({} if disk else {"spool": Spool(tmp_path / "file" / "exposures")}))
+    # E.g. of a database that was restored as it was before the experiment.
+    gone = [Exposure("exp_gone", f"u{number}", "var_gone", world.clock.now) for number in range(20)]
+    tracker.add(*gone)
+    for unit in "abcdefg":
+        await track(world, unit, tracker)
+    if disk:
+        await tracker.save()
+    await tracker.flush()
+    assert not tracker._waiting
+    assert {each.unit_id for each in outage.recorded} == set("abcefg")
+    assert await exposed(world, experiment) == 6
+    assert (telemetry.exposures_late, telemetry.exposures_refused, telemetry.exposures_dropped) == (20, 1, 0)
+    assert telemetry.exposures_replayed == 6 * disk
+    assert caplog.text.count("20 tracked exposures come too late: their experiments have ended or do not exist") == 1
+    assert caplog.text.count("is given up: a foreign key") == 1
 
 
 async def test_a_file_that_fails_holds_up_no_other(world, outage, start, stem, caplog) -> None:
