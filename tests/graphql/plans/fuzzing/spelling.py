@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tests.graphql.plans.fuzzing.dice import Dice
 
 TOO_LARGE = "1e400"
+_is_name = re.compile(r"[_A-Za-z]\w*", re.ASCII).fullmatch
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Name:
 def literal(value: Any) -> str:
     """Return a value in GraphQL's own notation."""
     if isinstance(value, Mapping):
-        fields = ", ".join(f"{key}: {literal(each)}" for key, each in value.items() if key.isidentifier())
+        fields = ", ".join(f"{key}: {literal(each)}" for key, each in value.items() if _is_name(key))
         return f"{{{fields}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(literal, value))}]"

@@ -1,0 +1,89 @@
+"""What the fuzzer asks: it can ask for everything, in every way, and most of it makes sense."""
+
+import re
+
+import pytest
+from graphql import FieldNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, parse, validate, visit
+
+from tests.graphql.plans.fuzzing.dice import Dice
+from tests.graphql.plans.fuzzing.documents import Writer
+from tests.graphql.plans.fuzzing.ground import GRAPHQL, RARITY
+from tests.graphql.plans.fuzzing.requests import spoil
+
+DOCUMENTS = 1_200
+FEATURES = {
+    "a named fragment": r"\.\.\.F\d",
+    "a fragment in a fragment": r"fragment F\d+ on \w+ \{[^\n]*\.\.\.F\d",
+    "an inline fragment without a type": r"\.\.\. (@|\{)",
+    "an inline fragment on a type": r"\.\.\. on \w+",
+    "a fragment with conditions": r"\.\.\.F\d+ @(skip|include)",
+    "both conditions": r"@include\(if: \S+\) @skip",
+    "a condition by a variable": r"@skip\(if: \$",
+    "a condition by a literal": r"@include\(if: (true|false)",
+    "an alias": r"\b[ab]: \w+",
+    "an alias that is another field": r"\bid: (?!id\b)\w+",
+    "the name of a type": r"__typename",
+    "a null": r": null",
+    "a default": r"\$v\d+: \w+ = ",
+    "a default for what must not be null": r"\$v\d+: \w+! = ",
+    "a variable within a literal": r"[:\[] \{?[^()]*: \$v\d",
+    "several operations": r"query Q0[^\0]*query Q1|query Q1[^\0]*query Q0",
+    "an operation without a name": r"^(query \(|\{)",
+    "a list": r"\[\{",
+}
+
+
+class Asked(Visitor):
+    """Collects the fields that documents select and the arguments that they give."""
+
+    def __init__(self, info: TypeInfo) -> None:
+        super().__init__()
+        self.info = info
+        self.fields: set[str] = set()
+        self.arguments: set[tuple[str, str]] = set()
+
+    def enter_field(self, node: FieldNode, *_rest: object) -> None:
+        place = f"{self.info.get_parent_type()}.{node.name.value}"
+        self.fields.add(place)
+        self.arguments |= {(f"{place}.{each.name.value}", each.value.kind) for each in node.arguments or ()}
+
+
+@pytest.fixture(scope="module")
+def texts(ground) -> list[str]:
+    values = ground.asker().values
+    written = (Writer(Dice.seeded(number), GRAPHQL, values, RARITY) for number in range(DOCUMENTS))
+    return [writer.document([GRAPHQL.query_type]).text for writer in written]
+
+
+def test_nearly_every_document_is_valid(texts) -> None:
+    invalid = [text for text in texts[:300] if validate(GRAPHQL, parse(text))]
+    assert len(invalid) <= 6, invalid[0]
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_documents_have_every_feature(texts, feature) -> None:
+    assert sum(bool(re.search(FEATURES[feature], text, re.MULTILINE)) for text in texts) >= 5
+
+
+def test_everything_that_can_be_asked_is_asked(texts) -> None:
+    info = TypeInfo(GRAPHQL)
+    asked = Asked(info)
+    for text in texts:
+        visit(parse(text), TypeInfoVisitor(info, asked))
+    waiting, fields, arguments = [GRAPHQL.query_type], set(), set()
+    while waiting:
+        kind = waiting.pop()
+        for name, each in getattr(kind, "fields", {}).items():
+            if f"{kind}.{name}" not in fields:
+                fields.add(f"{kind}.{name}")
+                arguments |= {f"{kind}.{name}.{argument}" for argument in each.args}
+                waiting.append(get_named_type(each.type))
+    assert fields - asked.fields == set()
+    by_variable = {place for place, kind in asked.arguments if kind == "variable"}
+    assert arguments - by_variable == set()
+    assert arguments - {place for place, kind in asked.arguments if kind != "variable"} == set()
+
+
+def test_a_spoilt_document_is_another_one_and_often_wrong(texts) -> None:
+    spoilt = [spoil(Dice.seeded(number), text) for number, text in enumerate(texts[:200])]
+    assert sum(one != other for one, other in zip(spoilt, texts, strict=False)) > 150
