@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import msgspec
 
@@ -18,8 +18,12 @@ class Stable:
     __slots__ = ()
 
 
-class Shelf(dict[int, tuple[Any, msgspec.Raw]]):
-    """What one node of one plan rendered: by the value's identity, the value itself (so that it lives) and its JSON."""
+class Shelf(dict[int, tuple[Callable[[], Any], msgspec.Raw]]):
+    """What one node of one plan rendered: by the value's identity, a weak reference to the value, and its JSON.
+
+    The reference tells the value from a later one at the same address. It keeps no value alive: a value may be much
+    larger than what was rendered of it.
+    """
 
     __slots__ = ("__weakref__",)
 
@@ -51,7 +55,7 @@ class Renderings:
 
         def rendered(value: Any) -> dict[str, Any] | msgspec.Raw:
             kept = get(id(value))
-            if kept is not None:
+            if kept is not None and kept[0]() is value:
                 return kept[1]
             data = render(value)
             return self._keep(shelf, value, encode(data)) if isinstance(value, Stable) else data
@@ -63,7 +67,7 @@ class Renderings:
         if self._bytes + cost > self._max_bytes:
             self.forget()
         if cost <= self._max_bytes:
-            shelf[id(value)] = (value, raw)
+            shelf[id(value)] = (ref(value), raw)
             self._bytes += cost
         return raw
 
