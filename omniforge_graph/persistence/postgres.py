@@ -23,6 +23,7 @@ from tortoise.exceptions import DBConnectionError
 
 from omniforge_graph.errors import ConfigurationError, OmniForgeError, UnavailableError
 from omniforge_graph.persistence.address import PostgresAddress
+from omniforge_graph.persistence.outage import OUTAGE
 from omniforge_graph.persistence.postgres_session import PostgresSession
 from omniforge_graph.persistence.session import Limits, Session
 from omniforge_graph.services.repository import RefusedRowError
@@ -86,6 +87,7 @@ class MendedPostgresClient(AsyncpgDBClient):
         if self._pool is None:
             raise UnavailableError("The database is closed; open it again.")
         connection = await self._pool.acquire(timeout=self._limits.acquire)
+        OUTAGE.over()
         try:
             yield connection
         finally:
@@ -130,6 +132,7 @@ class PostgresEngine:
     async def open(self, *, create: bool) -> None:  # noqa: ARG002 - nobody but its owner makes a PostgreSQL database
         """Connect once, so that a wrong address is known now."""
         await self._client.create_connection(with_db=True)
+        OUTAGE.over()
 
     async def close(self) -> None:
         """Close the pool."""

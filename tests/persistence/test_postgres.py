@@ -1,6 +1,7 @@
 """What only PostgreSQL has: a network that breaks, a server that freezes, a pool that empties."""
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
@@ -22,6 +23,7 @@ class Wire:
     def __init__(self):
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.refused = None
         self._writers = set()
         self._tasks = set()
 
@@ -30,6 +32,11 @@ class Wire:
 
     def thaw(self):
         self.flowing.set()
+
+    def refuse(self):
+        """Cut all connections, and from now on each new one, which `refused` counts."""
+        self.refused = 0
+        self.cut()
 
     def cut(self):
         for writer in self._writers:
@@ -41,6 +48,10 @@ class Wire:
         host, _, port = address.rpartition("@")[2].partition(":")
 
         async def meet(reader, writer):
+            if self.refused is not None:
+                self.refused += 1
+                writer.transport.abort()
+                return
             self._tasks.add(asyncio.current_task())
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             self._writers |= {writer, far_writer}
@@ -153,6 +164,27 @@ async def test_a_task_that_lives_long_recovers_from_an_interruption(database, wi
         before = await value(database)
         await count_up(database)
         assert await value(database) == before + 1
+
+
+async def test_an_outage_is_a_line_at_its_beginning_and_one_at_its_end(database, wire, caplog):
+    for _ in range(2):
+        await count_up(database)
+        caplog.clear()
+        wire.refuse()
+        while wire.refused < 8 or not caplog.records:
+            with suppress(UnavailableError):
+                await value(database)
+            await asyncio.sleep(0.01)
+        for _ in range(3):  # what the pool says of each attempt; it makes one a second at most
+            logging.getLogger("asyncpg.pool").warning("Failed to restore the pool connection floor; retrying")
+        logging.getLogger("asyncpg.pool").warning("of something else")
+        wire.refused = None
+        await value(database)
+        first, other, last = caplog.records
+        assert first.getMessage().startswith("PostgreSQL cannot be reached, trying again until it can: Connection")
+        assert first.exc_info is None
+        assert other.getMessage() == "of something else"
+        assert last.getMessage() == "PostgreSQL can be reached again"
 
 
 async def test_a_connection_cut_inside_a_transaction_changes_nothing(database, wire):
