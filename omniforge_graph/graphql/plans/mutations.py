@@ -1,6 +1,7 @@
 """Plans of mutations: one field, whose resolver runs once; whatever comes of it is answered."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -76,16 +77,19 @@ class MutationPlan:
             named[self._call.info_name] = self._field.info(context, variables)
         if variables is not None and memoryview(variables).nbytes > LARGE:
             await asyncio.sleep(0)
+        outcome: Raised | Returned
         try:
             value = self._call.function(*positional, **named)
             if is_awaitable(value):
                 value = await value
+            outcome = Returned(value)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is in the answer
-            return await self._field.answer(context, values, Raised(error))
-        try:
-            return ExecutionResult(await self._complete(value, {}))
-        except StepAside:
-            return await self._field.answer(context, values, Returned(value))
+            outcome = Raised(error)
+        else:
+            with suppress(StepAside):
+                return ExecutionResult(await self._complete(value, {}))
+        # Outside of any handler: what it logs must not begin with our own signal.
+        return await self._field.answer(context, values, outcome)
 
 
 def compile_mutation(
