@@ -131,7 +131,11 @@ class Engine:
                 return Response(result, planned=True)
         if background:
             background.drop()
-        return await self._execute(operation, read_variables(variables), contexts, self._timeout - (spent or 0.0))
+        try:
+            context = contexts()  # before the variables, as with a plan: of two faults the same is told
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self.failed(error, operation.name)
+        return await self._execute(operation, read_variables(variables), context, self._timeout - (spent or 0.0))
 
     def repeat(
         self, operation: Operation, plan: Plan, values: Mapping[str, Any], context: Any
@@ -159,10 +163,10 @@ class Engine:
             return self.failed(error, operation.name)
 
     async def _execute(
-        self, operation: Operation, values: dict[str, Any] | None, contexts: Contexts, seconds: float
+        self, operation: Operation, values: dict[str, Any] | None, context: Any, seconds: float
     ) -> Response:
         try:
-            executor = self._build(operation, values, contexts())
+            executor = self._build(operation, values, context)
             if isinstance(executor, Response):
                 return executor
             result = execute_root_selection_set(executor)
