@@ -30,12 +30,15 @@ OmniForgeError
 └── ConfigurationError            CONFIGURATION              a setting is unknown or has a bad value
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from omniforge_graph.codes import ErrorCode as ErrorCode  # noqa: PLC0414 - a part of this door
 
 Path: TypeAlias = tuple[str | int, ...]
+Span: TypeAlias = tuple[datetime, datetime]
+"""A time after the first moment, up to and with the second."""
 
 
 class OmniForgeError(Exception):
@@ -193,15 +196,21 @@ class ExperimentNotRunningError(ConflictError):
 class PurgedError(ConflictError):
     """Outcomes of that time are kept as sums only, and some of a sum would count and some not.
 
-    `refused` names the exposures at fault, as (experiment id, unit id). Nothing was recorded; the others of their batch
-    may be recorded without them.
+    `refused` names the exposures at fault, as (experiment id, unit id), with the times that no exposure of that unit
+    can have any more. Nothing was recorded; the others of their batch may be recorded without them.
     """
 
     code = ErrorCode.PURGED
 
-    def __init__(self, message: str, *, refused: frozenset[tuple[str, str]] = frozenset(), path: Path = ()) -> None:
+    def __init__(
+        self, message: str, *, refused: Mapping[tuple[str, str], Sequence[Span]] | None = None, path: Path = ()
+    ) -> None:
         super().__init__(message, path=path)
-        self.refused = refused
+        self.refused = refused or {}
+
+    def refuses(self, experiment_id: str, unit_id: str, occurred_at: datetime) -> bool:
+        """Whether an exposure of that time is at fault, too."""
+        return any(first < occurred_at <= last for first, last in self.refused.get((experiment_id, unit_id), ()))
 
 
 class ForbiddenError(OmniForgeError):

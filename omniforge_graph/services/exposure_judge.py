@@ -6,7 +6,7 @@ from datetime import datetime
 from omniforge_graph.domain.event import NO_ATTRIBUTES, Exposure, ReportedExposure, clean_attributes
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment
 from omniforge_graph.domain.text import MAX_IDENTIFIER, are_clean, clean_text
-from omniforge_graph.errors import ExperimentNotFoundError, ExperimentNotRunningError, OmniForgeError
+from omniforge_graph.errors import ExperimentNotFoundError, ExperimentNotRunningError, OmniForgeError, PurgedError
 from omniforge_graph.services.allocator import Assigner, TrafficAllocator
 from omniforge_graph.services.judging import happened_at
 
@@ -50,6 +50,24 @@ class ExposureJudge:
         if assign is None:
             assign = self._assigners[experiment.id] = self._allocator.assigner(experiment)
         return Exposure(experiment.id, event.unit_id, assign(event.unit_id), moment, attributes)
+
+
+def refused_of(exposures: Sequence[Exposure], problem: PurgedError) -> set[int]:
+    """Return the places of exposures that come at a purged time and before any of their unit that can be recorded.
+
+    What comes after that one is a duplicate of it, at whatever time: as if each had been sent alone, one by one.
+    """
+    refused: set[int] = set()
+    recorded: set[tuple[str, str]] = set()
+    for place, (experiment_id, unit_id, _, occurred_at, _) in enumerate(exposures):
+        unit = experiment_id, unit_id
+        if unit not in problem.refused or unit in recorded:
+            continue
+        if problem.refuses(experiment_id, unit_id, occurred_at):
+            refused.add(place)
+        else:
+            recorded.add(unit)
+    return refused
 
 
 def _takes_exposures(experiment: PromptExperiment, dated: bool, occurred_at: datetime) -> bool:

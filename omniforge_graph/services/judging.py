@@ -43,11 +43,11 @@ class Judged(Generic[Record]):
     places: list[int] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
-    def without(self, problem: OmniForgeError, refused: Collection[tuple[str, str]]) -> "Judged[Record]":
-        """Return this with the records that begin with such a pair rejected after all."""
+    def without(self, problem: OmniForgeError, refused: Collection[int]) -> "Judged[Record]":
+        """Return this with some of the records, by their places among them, rejected after all."""
         left: Judged[Record] = Judged(rejected=[*self.rejected])
-        for record, place in zip(self.records, self.places, strict=True):
-            if record[:2] in refused:
+        for at, (record, place) in enumerate(zip(self.records, self.places, strict=True)):
+            if at in refused:
                 left.rejected.append(Rejection(place, problem.code, problem.message))
             else:
                 left.records.append(record)

@@ -13,7 +13,7 @@ from omniforge_graph.plugin.manager import installed_plugins
 from omniforge_graph.plugin.registry import PluginRegistry
 from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.asking import Together
-from omniforge_graph.services.exposure_judge import ExposureJudge
+from omniforge_graph.services.exposure_judge import ExposureJudge, refused_of
 from omniforge_graph.services.identity import Clock, utc_now
 from omniforge_graph.services.ingestion import BACKLOG, Backlog, GroupCommit
 from omniforge_graph.services.judging import Judged, judge
@@ -106,7 +106,7 @@ class EventRecorder:
             try:
                 return judged, await self._exposures.write(judged.records)
             except PurgedError as problem:
-                refused = problem.refused.intersection(each[:2] for each in judged.records)
+                refused = refused_of(judged.records, problem)
                 if not refused:
                     raise
                 judged = judged.without(problem, refused)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from omniforge_graph.domain.event import Exposure
 from omniforge_graph.errors import PurgedError
 from omniforge_graph.plugin.registry import PluginRegistry
+from omniforge_graph.services.exposure_judge import refused_of
 from omniforge_graph.services.repository import PromptRepository, RefusedRowError
 from omniforge_graph.telemetry import Telemetry
 
@@ -32,9 +33,10 @@ class ExposureWriter:
         try:
             await self._record(batch)
         except PurgedError as problem:  # from disk, after an outage that was longer than outcomes are kept
-            countable = [each for each in batch if each[:2] not in problem.refused]
-            if len(countable) == len(batch):
+            refused = refused_of(batch, problem)
+            if not refused:
                 raise
+            countable = [each for place, each in enumerate(batch) if place not in refused]
             return await self._write_timely(batch, countable, problem)
         except RefusedRowError as problem:
             return await self._write_accepted(batch, problem)

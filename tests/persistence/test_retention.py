@@ -114,9 +114,9 @@ async def test_an_exposure_among_the_outcomes_of_a_sum_is_refused_and_no_other(s
     good = [make.exposure(experiment, unit, seconds=at) for unit, at in (("a", 3), ("b", 6), ("d", 4), ("e", 4))]
     late = [make.exposure(experiment, "c", seconds=at) for at in (4, 5)]
     for each in late:
-        with pytest.raises(PurgedError, match="'c'") as caught:
+        with pytest.raises(PurgedError, match="kept as sums only") as caught:
             await store.record_exposures([*good, each])
-        assert caught.value.refused == {(experiment.id, "c")}
+        assert caught.value.refused == {(experiment.id, "c"): [(make.at(3), make.at(5))]}
         assert sum((await store.exposure_counts([experiment.id]))[experiment.id].values()) == 0
     assert await store.record_exposures(good) == [True] * 4
     assert await read(store, experiment, SUM) == {
@@ -132,8 +132,9 @@ async def test_an_exposure_in_an_experiment_that_ended_among_the_outcomes_of_a_s
     await store.record_outcomes([make.outcome(unit, 2.0, at) for unit in "ab" for at in (3, 5)])
     await store.record_outcomes([make.outcome("c", 2.0, at) for at in (5, 6)])
     await purge(store, make.at(10))
-    with pytest.raises(PurgedError):
+    with pytest.raises(PurgedError) as caught:
         await store.record_exposures([make.exposure(experiment, "a", seconds=2)])
+    assert all(caught.value.refuses(experiment.id, "a", make.at(seconds)) for seconds in (-9, 2, 4, 9))
     assert await store.record_exposures([make.exposure(experiment, "c", seconds=2)]) == [True]
     assert await read(store, ended, SUM) == {(0, "", (0.0,), (False,), 0.0): 1}
 

@@ -375,7 +375,8 @@ async def test_an_exposure_among_purged_outcomes_is_rejected_alone(world, monkey
     record = world.services.repository.record_exposures
 
     async def refuse_b(exposures):
-        refused = frozenset((each.experiment_id, each.unit_id) for each in exposures if each.unit_id == "b")
+        now = max(each.occurred_at for each in exposures)
+        refused = {each[:2]: [(now - timedelta(hours=1), now)] for each in exposures if each.unit_id == "b"}
         if refused:
             raise PurgedError("purged", refused=refused, path=("occurredAt",))
         return await record(exposures)

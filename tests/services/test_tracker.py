@@ -326,7 +326,8 @@ async def test_exposures_that_come_too_late_hold_up_no_other(world, outage, star
     record = outage.record_exposures
 
     async def refuse(exposures):
-        if refused := frozenset(each[:2] for each in exposures if each.unit_id in "bd"):
+        late = [each for each in exposures if each.unit_id in "bd"]
+        if refused := {each[:2]: [(each.occurred_at - timedelta(seconds=1), each.occurred_at)] for each in late}:
             raise PurgedError("too late", refused=refused)
         return await record(exposures)
 
