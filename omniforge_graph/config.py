@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 0
     ingest_queue_events: Annotated[
         int,
-        Meta(ge=5_000, le=10_000_000, description="Events that may wait to be written; beyond, RATE_LIMITED."),
+        Meta(ge=5_000, le=10_000_000, description="Once so many events wait to be written: RATE_LIMITED."),
     ] = 100_000
     request_timeout: Annotated[float, Meta(gt=0, le=600, description="Seconds after which a request is given up.")] = (
         10.0

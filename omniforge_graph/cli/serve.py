@@ -65,7 +65,7 @@ def serve(
     ] = None,
     ingest_queue_events: Annotated[
         int | None,
-        typer.Option(help="Events that may wait to be written; beyond, RATE_LIMITED.", show_default="100000"),
+        typer.Option(help="Once so many events wait to be written: RATE_LIMITED.", show_default="100000"),
     ] = None,
     request_timeout: Annotated[
         float | None, typer.Option(help="Seconds after which a request is given up.", show_default="10.0")

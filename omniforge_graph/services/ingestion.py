@@ -22,7 +22,11 @@ MAX_RETRY_AFTER = 60
 
 
 class Backlog:
-    """Counts the events that were taken on and are not written yet, and refuses more than it may hold."""
+    """Counts the events that were taken on and are not written yet, and refuses more once so many wait.
+
+    A batch is taken on whole, whatever its size: if there had to be room for all of it, small ones would always be
+    faster, and a large one would never come in. So as many as the limit and one batch may wait.
+    """
 
     def __init__(self, limit: int, telemetry: Telemetry) -> None:
         self._limit = limit
@@ -44,17 +48,16 @@ class Backlog:
         """Hold a place for so many events until the block ends: written, if it does not raise.
 
         Raises:
-            RateLimitedError: they would be too many; `retry_after` is when those before them should be written.
+            RateLimitedError: too many wait; `retry_after` is when they should be written.
             UnavailableError: the process is about to end.
         """
         if self._closed:
             raise UnavailableError("This process is about to end; try again, and another one will answer.")
-        if self._waiting and self._waiting + count > self._limit:
+        if self._waiting >= self._limit:
             self._telemetry.events_limited += count
             retry_after = self._retry_after()
             raise RateLimitedError(
-                f"{self._waiting:,} events wait to be written, and {count:,} more would be too many; try again after "
-                f"{retry_after} s.",
+                f"{self._waiting:,} events wait to be written, and no more may; try again after {retry_after} s.",
                 retry_after=retry_after,
             )
         if not self._waiting:

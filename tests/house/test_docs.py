@@ -150,6 +150,15 @@ def test_settings_are_documented_with_their_defaults() -> None:
     assert shown == as_environment(Settings())
 
 
+def test_settings_are_documented_with_their_ranges() -> None:
+    shown = {first: rest[2] for first, rest in rows(read(REFERENCE / "settings.md")).items() if "OMNIFORGE_" in first}
+    for field in msgspec.inspect.type_info(Settings).fields:
+        bounds = [getattr(field.type, name, None) for name in ("ge", "gt", "le", "lt")]
+        for bound in bounds:
+            text = shown[f"OMNIFORGE_{field.name.upper()}"]
+            assert bound is None or re.search(rf"\b{bound}\b", text), (field.name, bound)
+
+
 def test_options_of_settings_exist() -> None:
     serve = typer.main.get_command(app).commands["serve"]
     real = {option for each in serve.params for option in (*each.opts, *each.secondary_opts)}

@@ -146,24 +146,26 @@ async def test_more_than_may_wait_is_refused_with_the_time_to_come_again(monkeyp
             with pytest.raises(RateLimitedError) as refusal, backlog.taken_on(1):
                 pass
             assert refusal.value.retry_after == 1  # nothing is known yet
-        # 400 in two seconds: those 600 that wait take three more.
-        with pytest.raises(RateLimitedError) as refusal, backlog.taken_on(401):
-            pass
-        assert refusal.value.retry_after == 3
-        now[0] = 10_000.0
-        with pytest.raises(RateLimitedError) as refusal, backlog.taken_on(500):
-            pass
-        assert refusal.value.retry_after == MAX_RETRY_AFTER
+        with backlog.taken_on(400):
+            # 400 in two seconds: those 1,000 that wait take five more.
+            with pytest.raises(RateLimitedError, match="1,000 events wait") as refusal, backlog.taken_on(401):
+                pass
+            assert refusal.value.retry_after == 5
+            now[0] = 10_000.0
+            with pytest.raises(RateLimitedError) as refusal, backlog.taken_on(500):
+                pass
+            assert refusal.value.retry_after == MAX_RETRY_AFTER
     assert telemetry.events_limited == 902
     assert backlog.waiting == 0
 
 
-async def test_a_batch_larger_than_what_may_wait_is_taken_on_by_itself():
+async def test_a_large_batch_is_taken_on_as_readily_as_a_small_one():
     backlog = Backlog(10, Telemetry())
-    with backlog.taken_on(50):
-        assert backlog.waiting == 50
-        with pytest.raises(RateLimitedError), backlog.taken_on(1):
-            pass
+    with backlog.taken_on(4), backlog.taken_on(4), backlog.taken_on(50):
+        assert backlog.waiting == 58
+        for size in (1, 50):
+            with pytest.raises(RateLimitedError), backlog.taken_on(size):
+                pass
 
 
 async def test_what_failed_gives_its_place_back():
