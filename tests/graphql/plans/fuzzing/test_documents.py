@@ -1,13 +1,14 @@
 """What the fuzzer asks: it can ask for everything, in every way, and most of it makes sense."""
 
 import re
+from collections.abc import Mapping
 
 import pytest
 from graphql import FieldNode, TypeInfo, TypeInfoVisitor, Visitor, get_named_type, parse, validate, visit
 
 from tests.graphql.plans.fuzzing.dice import Dice
 from tests.graphql.plans.fuzzing.documents import Writer
-from tests.graphql.plans.fuzzing.ground import GRAPHQL, RARITY
+from tests.graphql.plans.fuzzing.ground import GRAPHQL, RARITY, Ground
 from tests.graphql.plans.fuzzing.requests import spoil
 
 DOCUMENTS = 1_200
@@ -48,11 +49,15 @@ class Asked(Visitor):
         self.arguments |= {(f"{place}.{each.name.value}", each.value.kind) for each in node.arguments or ()}
 
 
+def documents(ground: Ground, rarity: Mapping[str, int]) -> list[str]:
+    values = ground.asker().values
+    written = (Writer(Dice.seeded(number), GRAPHQL, values, rarity) for number in range(DOCUMENTS))
+    return [writer.document([GRAPHQL.query_type]).text for writer in written]
+
+
 @pytest.fixture(scope="module")
 def texts(ground) -> list[str]:
-    values = ground.asker().values
-    written = (Writer(Dice.seeded(number), GRAPHQL, values, RARITY) for number in range(DOCUMENTS))
-    return [writer.document([GRAPHQL.query_type]).text for writer in written]
+    return documents(ground, RARITY)
 
 
 def test_nearly_every_document_is_valid(texts) -> None:
@@ -65,10 +70,10 @@ def test_documents_have_every_feature(texts, feature) -> None:
     assert sum(bool(re.search(FEATURES[feature], text, re.MULTILINE)) for text in texts) >= 5
 
 
-def test_everything_that_can_be_asked_is_asked(texts) -> None:
+def test_everything_that_can_be_asked_is_asked(ground, texts) -> None:
     info = TypeInfo(GRAPHQL)
     asked = Asked(info)
-    for text in texts:
+    for text in (*texts, *documents(ground, {})):
         visit(parse(text), TypeInfoVisitor(info, asked))
     waiting, fields, arguments = [GRAPHQL.query_type], set(), set()
     while waiting:

@@ -126,9 +126,20 @@ ASTRAY: Mapping[str, Sequence[Any]] = {
 CHOICES: Mapping[str, Sequence[tuple[str, ...]]] = {
     "Query.prompt": [("id",), ("key",), ("key", "tenantId")],
     "Query.prompts": [(), ("first",), ("first", "after"), ("last",), ("last", "before"), ("first", "tenantId")],
-    "Query.experiments": [("filter", "first"), ("first",), ("first", "after"), ("last",), ("tenantId", "last")],
+    "Query.experiments": [
+        ("filter", "first"),
+        ("first",),
+        ("first", "after"),
+        ("last",),
+        ("last", "before"),
+        ("tenantId", "last"),
+    ],
     "Prompt.versions": [(), ("first",), ("first", "after"), ("last",), ("last", "before")],
-    "Query.selectVariant": [("prompts", "tenantId"), ("prompts", "tenantId", "unitId")],
+    "Query.selectVariant": [
+        ("prompts", "tenantId"),
+        ("prompts", "tenantId", "unitId"),
+        ("prompts", "tenantId", "track", "attributes"),
+    ],
     "PromptSlotInput": [("slot", "promptId"), ("slot", "promptKey")],
 }
 """Arguments, and fields of inputs, that make sense together."""
