@@ -206,7 +206,12 @@ class PurgedError(ConflictError):
         self, message: str, *, refused: Mapping[tuple[str, str], Sequence[Span]] | None = None, path: Path = ()
     ) -> None:
         super().__init__(message, path=path)
-        self.refused = refused or {}
+        self._refused = refused or {}  # for the services: no caller is told
+
+    @property
+    def refused(self) -> Mapping[tuple[str, str], Sequence[Span]]:
+        """The exposures at fault."""
+        return self._refused
 
     def refuses(self, experiment_id: str, unit_id: str, occurred_at: datetime) -> bool:
         """Whether an exposure of that time is at fault, too."""

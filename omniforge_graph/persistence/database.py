@@ -12,6 +12,7 @@ from omniforge_graph.persistence.listening import CHANNEL, listen
 from omniforge_graph.persistence.postgres import PostgresEngine
 from omniforge_graph.persistence.session import Limits, Session
 from omniforge_graph.persistence.sqlite import SqliteEngine
+from omniforge_graph.persistence.troubles import Troubles
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +26,12 @@ class Database:
     while COMMIT is on its way, the change may have been made. Revisions and event ids make trying again safe.
     """
 
-    def __init__(self, url: str, limits: Limits | None = None) -> None:
+    def __init__(self, url: str, limits: Limits | None = None, *, telling: bool = False) -> None:
+        """`telling` says that what fails is logged, once a minute for each kind."""
         self._address = address = parse_address(url)
         self._limits = limits = limits or Limits()
         self._line = asyncio.Lock()
+        self._troubles = Troubles(address) if telling else None
         self.problem: UnavailableError | None = None
         """Why it could not be opened the last time."""
         self._engine: SqliteEngine | PostgresEngine = (
@@ -122,6 +125,8 @@ class Database:
             meaning = self._engine.explain(error)
             if meaning is None:
                 raise
+            if self._troubles is not None and not opening and isinstance(meaning, UnavailableError):
+                self._troubles.tell(error)
             raise meaning from error
 
 
@@ -131,9 +136,10 @@ async def connect(
 ) -> AsyncIterator[Database]:
     """Open the database that a URL names for the length of a block.
 
-    With `wait` the block also begins if the database is away; it is opened as soon as it is back.
+    With `wait` the block also begins if the database is away; it is opened as soon as it is back. What fails then is
+    logged, too: a command ends with its error, but a server goes on.
     """
-    database = Database(url, limits)
+    database = Database(url, limits, telling=wait)
     opening: asyncio.Task[None] | None = None
     try:
         try:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from graphql import build_schema
 
-from omniforge_graph.errors import PluginError, RefusedByPluginError, StaleRevisionError, ValidationError
+from omniforge_graph.errors import PluginError, PurgedError, RefusedByPluginError, StaleRevisionError, ValidationError
 from omniforge_graph.graphql.transport import BackgroundQueue, Engine, ErrorMask, Request
 from omniforge_graph.graphql.transport.masking import attributes
 from omniforge_graph.graphql.transport.request import NO_VARIABLES
@@ -67,6 +67,7 @@ async def test_an_error_of_ours_keeps_message_code_and_attributes(run, caplog):
         (StaleRevisionError("Changed.", expected=1, actual=None), {"inputPath": ("expectedRevision",), "expected": 1}),
         (RefusedByPluginError("No.", reasons=["a", "b"]), {"reasons": ("a", "b")}),
         (PluginError("Broke.", plugin="mine"), {"plugin": "mine"}),
+        (PurgedError("Late.", refused={("exp", "secret"): []}), {}),
     ],
 )
 def test_the_attributes_of_an_error_are_told_in_camel_case(error, told):
