@@ -24,6 +24,9 @@ from omniforge_graph.plugin.manager import check_disabled
 KEEP_ALIVE_SECONDS = 75
 """Longer than the idle time of common connection pools, so that the client is the one to close."""
 
+SWITCHES = "On and off"
+"""Apart from the options, which would give up as much width for the names of the others as to be cut off."""
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
@@ -39,7 +42,12 @@ def serve(
     ] = None,
     demo: Annotated[
         bool | None,
-        typer.Option("--demo/--no-demo", help="Seed a demonstration and send it traffic.", show_default="demo"),
+        typer.Option(
+            "--demo/--no-demo",
+            help="Seed a demonstration and send it traffic.",
+            show_default="demo",
+            rich_help_panel=SWITCHES,
+        ),
     ] = None,
     disable_plugin: DisablePlugin = None,
     allowed_origin: Annotated[
@@ -76,6 +84,7 @@ def serve(
             "--operation-plans/--no-operation-plans",
             help="Compile operations that come again; answers are the same without, only slower.",
             show_default="operation-plans",
+            rich_help_panel=SWITCHES,
         ),
     ] = None,
     max_body_bytes: Annotated[

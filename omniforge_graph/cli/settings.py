@@ -9,7 +9,8 @@ from omniforge_graph.config import Settings, load_settings
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
-        help="sqlite:///relative.db, sqlite:////absolute/path.db or postgres://user:password@host:port/name.",
+        # 80 columns have room for all of the last one, without its port and a full stop.
+        help="sqlite:///relative.db, sqlite:////absolute/path.db or postgres://user:password@host/db",
         show_default="sqlite:///omniforge.db",
     ),
 ]
