@@ -10,7 +10,7 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         # 80 columns have room for all of the last one, without its port and a full stop.
-        help="sqlite:///relative.db, sqlite:////absolute/path.db or postgres://user:password@host/db",
+        help="sqlite:///relative.db, sqlite:////absolute/path.db or postgres://user:secret@host/db",
         show_default="sqlite:///omniforge.db",
     ),
 ]
