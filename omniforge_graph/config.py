@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from omniforge_graph.errors import ConfigurationError
 
 PREFIX = "OMNIFORGE_"
 LISTS = {"disabled_plugins", "allowed_origins"}
+LOG_LEVELS = "critical, error, warning, info or debug"
+NEEDED = {
+    "allowed_origins": "origins such as https://dashboard.example or http://localhost:3000, each with its scheme and "
+    "without a path, separated by commas",
+    "log_level": LOG_LEVELS,
+}
+"""What to write for settings whose type does not say it."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         Meta(
             pattern="^(critical|error|warning|info|debug)$",
-            description="critical, error, warning, info or debug.",
+            description=f"{LOG_LEVELS}.",
         ),
     ] = "info"
     refresh_interval: Annotated[
@@ -88,9 +95,25 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     for name, value in values.items():
         try:
             msgspec.convert({name: value}, Settings, strict=False)
-        except msgspec.ValidationError as problem:
-            reason = str(problem).replace("`bool`, got `str`", "true or false").partition(" - at `$")[0]
+        except msgspec.ValidationError:
+            shown = ", ".join(value) if name in LISTS else value
             raise ConfigurationError(
-                f"{PREFIX}{name.upper()} (or its option) has a bad value, {value!r}: {reason}.", path=(name,)
+                f"{PREFIX}{name.upper()} (or its option) cannot be {shown!r}; write {_needed(name)}.", path=(name,)
             ) from None
     return msgspec.convert(values, Settings, strict=False)
+
+
+def _needed(name: str) -> str:
+    """Return in words what a setting takes."""
+    if name in NEEDED:
+        return NEEDED[name]
+    kind = inspect.type_info(Settings.__annotations__[name])
+    if isinstance(kind, inspect.Metadata):  # its description
+        kind = kind.type
+    if isinstance(kind, inspect.BoolType):
+        return "true or false"
+    if not isinstance(kind, inspect.IntType | inspect.FloatType):
+        return "text"
+    least = f"from {kind.ge}" if kind.ge is not None else f"above {kind.gt:g}"
+    most = "" if kind.le is None else f" to {kind.le}" if kind.ge is not None else f" and at most {kind.le:g}"
+    return f"a {'whole ' if isinstance(kind, inspect.IntType) else ''}number {least}{most}"

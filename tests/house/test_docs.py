@@ -153,8 +153,8 @@ def test_settings_are_documented_with_their_defaults() -> None:
 def test_settings_are_documented_with_their_ranges() -> None:
     shown = {first: rest[2] for first, rest in rows(read(REFERENCE / "settings.md")).items() if "OMNIFORGE_" in first}
     for field in msgspec.inspect.type_info(Settings).fields:
-        bounds = [getattr(field.type, name, None) for name in ("ge", "gt", "le", "lt")]
-        for bound in bounds:
+        kind = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type
+        for bound in (getattr(kind, name, None) for name in ("ge", "gt", "le", "lt")):
             text = shown[f"OMNIFORGE_{field.name.upper()}"]
             assert bound is None or re.search(rf"\b{bound}\b", text), (field.name, bound)
 
