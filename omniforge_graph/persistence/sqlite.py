@@ -183,5 +183,7 @@ def _check_file(path: Path, *, create: bool) -> None:
         )
     if not path.parent.is_dir():
         raise ConfigurationError(f"The folder {path.parent} does not exist; create it.", path=("database_url",))
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder; name a file in it.", path=("database_url",))
     if not create and not path.exists():
         raise UnavailableError("There is no such file: run `omniforge-graph migrate` to make it.")

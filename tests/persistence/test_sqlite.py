@@ -83,6 +83,13 @@ async def test_a_mistake_of_ours_is_not_called_unavailable(sqlite_url):
             await session.rows("SELEKT 1")
 
 
+@pytest.mark.parametrize("create", [True, False])
+async def test_a_folder_is_refused(tmp_path, create):
+    with pytest.raises(ConfigurationError, match="is a folder; name a file in it"):
+        async with connect(f"sqlite:///{tmp_path}", create=create):
+            pass
+
+
 async def test_an_old_library_is_refused(sqlite_url, monkeypatch):
     monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 9))
     with pytest.raises(ConfigurationError, match=r"at least 3\.35"):
