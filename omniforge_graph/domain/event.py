@@ -30,7 +30,7 @@ def clean_attributes(attributes: Any) -> dict[str, str]:
             f"At most {MAX_ATTRIBUTES} attributes; {len(attributes)} were given.", path=("attributes",)
         )
     return {
-        clean_key(key, ("attributes", str(key))): _attribute(value, str(key))
+        clean_key(key, ("attributes", str(key)), name="The attribute's name"): _attribute(value, str(key))
         for key, value in attributes.items()
         if value is not None
     }
@@ -49,7 +49,7 @@ def _attribute(value: Any, key: str) -> str:
         value = repr(value)
     if not isinstance(value, str):
         raise ValidationError(f"The attribute {key} must be text, a number or a truth value.", path=path)
-    return clean_text(value, path, maximum=MAX_ATTRIBUTE_VALUE)
+    return clean_text(value, path, maximum=MAX_ATTRIBUTE_VALUE, name=f"The attribute {key}")
 
 
 class ReportedExposure(Protocol):

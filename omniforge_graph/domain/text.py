@@ -34,9 +34,19 @@ def is_ordinary(value: object, maximum: int = MAX_NAME) -> bool:
     return isinstance(value, str) and 0 < len(value) <= maximum and value.isprintable() and not value.isspace()
 
 
-def clean_text(value: object, path: Sequence[str | int], *, maximum: int = MAX_NAME, required: bool = True) -> str:
-    """Return `value` if it can be stored everywhere; raise `TextError` naming `path` if it cannot."""
-    name = path[-1] if path else "text"
+def clean_text(
+    value: object,
+    path: Sequence[str | int],
+    *,
+    maximum: int = MAX_NAME,
+    required: bool = True,
+    name: str | None = None,
+) -> str:
+    """Return `value` if it can be stored everywhere; raise `TextError` naming `path` if it cannot.
+
+    `name` is what the message calls it, where that is not the end of the path.
+    """
+    name = name or str(path[-1] if path else "text")
     if not isinstance(value, str):
         raise TextError(f"{name} must be text, not {type(value).__name__}.", path=path)
     if required and not value.strip():
@@ -61,12 +71,13 @@ def are_clean(texts: Sequence[Any], *, maximum: int = MAX_NAME) -> bool:
     return is_storable(whole) and all(map(str.strip, texts)) and max(map(len, texts), default=0) <= maximum
 
 
-def clean_key(value: object, path: Sequence[str | int]) -> str:
-    """Return a key people type: letters, digits and ``. _ : / -``, at most 128 characters."""
-    text = clean_text(value, path, maximum=MAX_KEY)
+def clean_key(value: object, path: Sequence[str | int], *, name: str | None = None) -> str:
+    """Return a key people type: letters, digits and ``. _ : / -``, at most 128 characters; `name` as for a text."""
+    text = clean_text(value, path, maximum=MAX_KEY, name=name)
     if not _KEY.fullmatch(text):
         raise TextError(
-            f"{path[-1]} {text!r} is not a key: use letters, digits and . _ : / - and begin with a letter or digit.",
+            f"{name or path[-1]} {text!r} is not a key: use letters, digits and . _ : / - and begin with a letter or "
+            "digit.",
             path=path,
         )
     return text

@@ -191,7 +191,10 @@ async def test_attributes_that_cannot_be_kept_reject_their_exposure_alone(world)
     refused = {
         "plan": {"plan": ["pro"]},
         "bad key": {"bad key": "x"},
-        "long": {"long": "x" * 101},
+        "The attribute long has 101 characters; at most 100 are allowed.": {"long": "x" * 101},
+        "The attribute plan must not be empty.": {"plan": " "},
+        "The attribute's name 'a b' is not a key": {"a b": "x"},
+        "The attribute's name has 129 characters": {"n" * 129: "x"},
         "attributes": "pro",
     }
     good = ExposureEvent(experiment.id, "good", attributes={"plan": "pro"})
