@@ -1,7 +1,7 @@
 """Reads a GraphQL request out of an HTTP request, strictly: whatever is wrong is a 4xx with a sentence."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -12,6 +12,8 @@ from omniforge_graph.graphql.transport.headers import Headers
 from omniforge_graph.graphql.transport.request import NO_VARIABLES, ProtocolError, Request, bad_request
 
 PARAMETERS = frozenset(Request.__struct_encode_fields__)
+
+Value = TypeVar("Value")
 
 _decode_request = msgspec.json.Decoder(Request).decode
 _decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
@@ -75,7 +77,9 @@ def read_post(body: bytes) -> Request:
                 Code.BATCHING_NOT_SUPPORTED,
                 "Batches are not supported: send one operation in each request, or select several root fields.",
             ) from None
-        raise bad_request(error) from None
+        if not body.strip():
+            raise bad_request("The body is empty; send a JSON object with the member `query`.") from None
+        raise bad_request(f"The body is not a GraphQL request in JSON: {error}.") from None
     return request
 
 
@@ -104,12 +108,19 @@ def read_get(query_string: bytes) -> Request:
         given = [(name, value) for name, value in pairs if name in PARAMETERS]
         values: dict[str, Any] = dict(given)
         if len(given) > len(values):
-            raise ProtocolError(400, Code.BAD_REQUEST, "A URL parameter is given twice; give each once.")
-        variables = _decode_raw(values.pop("variables")) if "variables" in values else NO_VARIABLES
+            raise bad_request("A URL parameter is given twice; give each once.")
+        variables = NO_VARIABLES
+        if "variables" in values:
+            variables = _read_parameter("variables", values.pop("variables"), _decode_raw)
         if "extensions" in values:
-            values["extensions"] = _decode_object(values["extensions"])
+            values["extensions"] = _read_parameter("extensions", values["extensions"], _decode_object)
         return msgspec.structs.replace(msgspec.convert(values, Request), variables=variables)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(
-            400, Code.BAD_REQUEST, f"The URL's parameters are not a GraphQL request: {error}."
-        ) from None
+        raise bad_request(f"The URL's parameters are not a GraphQL request: {error}.") from None
+
+
+def _read_parameter(name: str, text: str, decode: Callable[[str], Value]) -> Value:
+    try:
+        return decode(text)
+    except (ValueError, RecursionError) as error:
+        raise bad_request(f"The URL's parameter `{name}` must be a JSON object: {error}.") from None

@@ -35,13 +35,12 @@ def read_variables(variables: msgspec.Raw) -> dict[str, Any] | None:
     try:
         values: dict[str, Any] | None = _decode_variables(variables)
     except (ValueError, RecursionError) as error:
-        message = str(error)
-        if isinstance(error, msgspec.ValidationError):
-            message = message.replace("`$", "`$.variables") if "`$" in message else f"{message} - at `$.variables`"
-        raise bad_request(message) from None
+        if bytes(variables).lstrip()[:1] == b"{":
+            raise bad_request(f"The request's variables cannot be read: {error}.") from None
+        raise bad_request("The request's variables must be a JSON object or null; give each by its name.") from None
     return values
 
 
-def bad_request(reason: object) -> ProtocolError:
-    """Return the error of a body that is no GraphQL request."""
-    return ProtocolError(400, Code.BAD_REQUEST, f"The body is not a GraphQL request in JSON: {reason}.")
+def bad_request(message: str) -> ProtocolError:
+    """Return the error of what is no GraphQL request."""
+    return ProtocolError(400, Code.BAD_REQUEST, message)

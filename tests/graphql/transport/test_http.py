@@ -108,7 +108,8 @@ async def test_an_error_of_a_resolver_leaves_200_and_data(client):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "truncated"),
+        (b"", "The body is empty; send a JSON object with the member `query`."),
+        (b" \r\n", "The body is empty; send a JSON object with the member `query`."),
         (b"{", "truncated"),
         (b'{"query": "{hello}"} x', "trailing"),
         (b"\xff\xfe", "malformed"),
@@ -121,8 +122,14 @@ async def test_an_error_of_a_resolver_leaves_200_and_data(client):
         (b"{}", "query"),
         (b'{"query": null}', "$.query"),
         (b'{"query": {}}', "$.query"),
-        (b'{"query": "{ hello }", "variables": []}', "$.variables"),
-        (b'{"query": "{ hello }", "variables": "{}"}', "$.variables"),
+        (
+            b'{"query": "{ hello }", "variables": []}',
+            "The request's variables must be a JSON object or null; give each by its name.",
+        ),
+        (
+            b'{"query": "{ hello }", "variables": "{}"}',
+            "variables must be a JSON object or null; give each by its name.",
+        ),
         (b'{"query": "{ hello }", "operationName": 1}', "$.operationName"),
         (b'{"query": "{ hello }", "extensions": 1}', "$.extensions"),
         (b'{"query": "{ hello }", "variables": {"a": NaN}}', "invalid character"),
@@ -264,24 +271,30 @@ async def test_get_never_executes_a_mutation(client, world):
 
 
 @pytest.mark.parametrize(
-    "query_string",
+    ("query_string", "says"),
     [
-        "",
-        "operationName=A",
-        "query={hello}&query={hello}",
-        "query={hello}&variables=[]",
-        "query={hello}&variables={",
-        "query={hello}&variables=%7B%22a%22:NaN%7D",
-        "query={hello}&extensions=1",
-        "query=%ff",
-        b"query=\xff",
-        "&".join(["a=1"] * 60),
-        "query={hello}&variables=" + "[" * 20_000,
+        ("", "missing required field `query`"),
+        ("operationName=A", "missing required field `query`"),
+        ("query={hello}&query={hello}", "twice"),
+        ("query={hello}&variables=[]", "The request's variables must be a JSON object or null; give each by its name."),
+        (
+            "query={hello}&variables=",
+            "The URL's parameter `variables` must be a JSON object: Input data was truncated.",
+        ),
+        ("query={hello}&variables={", "`variables` must be a JSON object"),
+        ("query={hello}&variables=%7B%22a%22:NaN%7D", "`variables` must be a JSON object"),
+        ("query={hello}&extensions=1", "`extensions` must be a JSON object"),
+        ("query=%ff", "utf-8"),
+        (b"query=\xff", "ascii"),
+        ("&".join(["a=1"] * 60), "fields"),
+        ("query={hello}&variables=" + "[" * 20_000, "`variables` must be a JSON object"),
     ],
 )
-async def test_get_parameters_that_are_no_request_are_400(client, query_string):
+async def test_get_parameters_that_are_no_request_are_400(client, query_string, says):
     answer = await client.get(query_string)
     assert (answer.status, answer.code) == (400, "BAD_REQUEST")
+    assert says in answer.error["message"]
+    assert "body" not in answer.error["message"]
 
 
 @pytest.mark.parametrize(
