@@ -1,7 +1,7 @@
 """`import`: events from files."""
 
 import asyncio
-import os
+import gc
 import shutil
 import sys
 import tempfile
@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from omniforge_graph.cli.files import EventFile, FileFormat
+from omniforge_graph.cli.files import EventFile
+from omniforge_graph.cli.formats import FileFormat
+from omniforge_graph.cli.reporting import ReportFile
 from omniforge_graph.cli.settings import DatabaseUrl, DisablePlugin, read_settings
 from omniforge_graph.config import Settings
 from omniforge_graph.domain.caller import Caller
@@ -27,32 +29,14 @@ from omniforge_graph.persistence import open_database
 from omniforge_graph.persistence.session import PATIENT
 from omniforge_graph.plugin.manager import load_plugins
 from omniforge_graph.services.event_rows import EventKind, RowReader
-from omniforge_graph.services.importing import Importer, ImportProgress, RejectedLine
+from omniforge_graph.services.importing import Importer, ImportProgress
 from omniforge_graph.services.recorder import EventRecorder
 
 STDIN = "-"
 
 
-class ReportFile:
-    """Rejected lines, one JSON object on each line; the file is there only if a line was rejected."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def begin(self, size: int) -> None:
-        """Keep the first `size` bytes and nothing else."""
-        if size == 0:
-            self.path.unlink(missing_ok=True)
-        elif self.path.exists():
-            os.truncate(self.path, size)
-
-    def add(self, lines: Sequence[RejectedLine]) -> int:
-        """Append lines, durably, and return the file's size."""
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.Encoder().encode_lines(lines))
-            file.flush()
-            os.fsync(file.fileno())
-            return file.tell()
+OBJECTS = 1_000_000
+"""Objects more than before at which garbage is searched for."""
 
 
 def import_events(
@@ -101,12 +85,13 @@ def import_events(
     """
     settings = read_settings(disable_plugin, database_url=database_url)
     mapping, constants = _pairs(map, "--map COLUMN=FIELD"), _pairs(set, "--set FIELD=VALUE")
-    with _local(file) as path:
-        events = EventFile(path, format)
+    with _local(file, format) as events, _little_garbage():
         options = msgspec.json.encode([kind, sorted(mapping.items()), sorted(constants.items())])
         content = blake2b(events.digest() + options, digest_size=16).hexdigest()
         rows = RowReader(kind, source or f"file-{content[:20]}", mapping, constants)
         target = ReportFile(report or Path(f"{'stdin' if file == STDIN else file}.rejected.jsonl"))
+        if target.path.exists() and target.path.samefile(events.path):
+            raise ConfigurationError(f"{file} cannot be its own report: name another.", path=("report",))
         caller = Caller(actor="import", tenant_id=tenant)
         try:
             made = asyncio.run(_import(settings, events, rows, target, caller, f"{content}:{source or ''}"))
@@ -144,7 +129,7 @@ def _bar(events: EventFile) -> Iterator[Callable[[ImportProgress], None]]:
         TextColumn("{task.fields[done]:,} events, {task.fields[rate]:,.0f}/s"), TimeRemainingColumn(),
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(escape(events.path.name), total=events.size, done=0, rate=0.0)
+        task = progress.add_task(escape(Path(events.name).name), total=events.size, done=0, rate=0.0)
         before: list[int] = []
 
         def tell(now: ImportProgress) -> None:
@@ -159,15 +144,36 @@ def _bar(events: EventFile) -> Iterator[Callable[[ImportProgress], None]]:
 
 
 @contextmanager
-def _local(file: str) -> Iterator[Path]:
-    """Yield the file's path; standard input is kept in a file for as long as it takes."""
+def _local(file: str, format: FileFormat | None) -> Iterator[EventFile]:  # noqa: A002 - the option's name
+    """Yield the file; standard input is kept in one for as long as it takes."""
     if file != STDIN:
-        yield Path(file)
+        yield EventFile(Path(file), format)
         return
+    if format is None:
+        raise ConfigurationError(
+            "Nothing tells the format of standard input: give --format csv, jsonl or parquet.", path=("format",)
+        )
     with tempfile.NamedTemporaryFile(prefix="omniforge-") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        yield Path(copy.name)
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+        except OSError as problem:
+            raise ConfigurationError(
+                f"Standard input could not be kept in {copy.name} ({problem.strerror}): name another folder by TMPDIR.",
+                path=("file",),
+            ) from problem
+        yield EventFile(Path(copy.name), format, name="standard input")
+
+
+@contextmanager
+def _little_garbage() -> Iterator[None]:
+    """Search for garbage seldom: each time all that is alive is gone through, and that is a hundred thousand lines."""
+    before = gc.get_threshold()
+    gc.set_threshold(OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _pairs(given: Sequence[str] | None, form: str) -> dict[str, str]:

@@ -1,18 +1,15 @@
 """Events out of rows: columns named as the fields of the API, or mapped to them, and values as a file has them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
-
-import msgspec
 
 from omniforge_graph.domain.event import ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.text import MAX_IDENTIFIER, clean_text
 from omniforge_graph.errors import ValidationError
+from omniforge_graph.services.event_values import ATTRIBUTES, JSON, TEXT, Values
 
-ATTRIBUTES = "attributes"
 LONGEST_SOURCE = MAX_IDENTIFIER - 20
 """Room for a colon and the number of a line."""
 
@@ -56,19 +53,19 @@ class RowReader:
     mapping: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, str] = field(default_factory=dict)
     _places: dict[str, Place | None] = field(default_factory=dict)
-    _fixed: list[tuple[Place, str]] = field(default_factory=list)
+    _fixed: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         clean_text(self.source, ("source",), maximum=LONGEST_SOURCE)
         for column, name in self.mapping.items():
             self._places[column] = self._field(name, f"--map {column}={name}") if name else None
         for name, value in self.constants.items():
-            self._fixed.append((self._field(name, f"--set {name}={value}"), value))
+            _put(self._fixed, self._field(name, f"--set {name}={value}"), name, value, TEXT)
 
     def check_columns(self, columns: Sequence[str]) -> None:
         """Raise `ValidationError` if a column is unknown or given twice, or one that every event needs is missing."""
         places = [place for column in columns if (place := self._place(column)) is not None]
-        places += [place for place, _ in self._fixed]
+        places += [self._field(name, "--set") for name in self.constants]
         for place in places:
             if places.count(place) > 1:
                 raise ValidationError(f"{'.'.join(filter(None, place))} is given by two columns; leave one out.")
@@ -81,33 +78,20 @@ class RowReader:
                     path=(name,),
                 )
 
-    def read(self, row: Mapping[str, Any], line: int) -> ExposureEvent | OutcomeEvent:
-        """Return the event of a row; raises `ValidationError` with the field at fault."""
-        values: dict[str, Any] = {}
-        for column, value in row.items():
-            if value is None or value == "":
-                continue
+    def read(self, row: Iterable[tuple[str, Any]], line: int, values: Values = TEXT) -> ExposureEvent | OutcomeEvent:
+        """Return the event of a row's columns and values; raises `ValidationError` with the field at fault."""
+        event = dict(self._fixed)
+        for column, value in row:
             place = self._places[column] if column in self._places else self._place(column)
-            if place is not None:
-                self._put(values, place, value)
-        for place, value in self._fixed:
-            self._put(values, place, value)
-        if self.kind is EventKind.OUTCOMES:
-            values.setdefault("event_id", f"{self.source}:{line}")
+            if place is not None and value is not None and (value != "" or values is JSON):
+                _put(event, place, column, value, values)
+        if self.kind is EventKind.OUTCOMES and "event_id" not in event:
+            event["event_id"] = f"{self.source}:{line}"
         try:
-            return _EVENTS[self.kind](**values)
+            return _EVENTS[self.kind](**event)
         except TypeError:
-            missing = [name for name in REQUIRED[self.kind] if FIELDS[self.kind][name] not in values]
+            missing = [name for name in REQUIRED[self.kind] if FIELDS[self.kind][name] not in event]
             raise ValidationError(f"{' and '.join(missing)} must be given.", path=(missing[0],)) from None
-
-    def _put(self, values: dict[str, Any], place: Place, value: Any) -> None:
-        name, key = place
-        if key is not None:
-            values.setdefault(name, {})[key] = value
-        elif name == ATTRIBUTES:
-            values[name] = {**values.get(name, {}), **_attributes(value)}
-        else:
-            values[name] = _READ[name](value)
 
     def _place(self, column: str) -> Place | None:
         """Return where a column's values go; remember it."""
@@ -130,61 +114,19 @@ class RowReader:
         )
 
 
-def _identifier(name: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        raise ValidationError(f"{name} must be text, not {str(value)[:40]!r}.", path=(name,))
-
-    return read
-
-
-def _value(value: Any) -> float:
-    if isinstance(value, float | int):
-        return int(value) if isinstance(value, bool) else value
-    if isinstance(value, str) and "_" not in value:
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    raise ValidationError(f"value must be a number, not {str(value)[:40]!r}.", path=("value",))
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - as any other without a zone
-    try:
-        return datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValidationError(
-            f"occurredAt must be a time such as 2026-03-01T12:00:00Z, not {str(value)[:40]!r}.", path=("occurredAt",)
-        ) from None
-
-
-def _attributes(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            value = None
-    if not isinstance(value, Mapping):
-        raise ValidationError('attributes must be a JSON object such as {"plan": "pro"}.', path=(ATTRIBUTES,))
-    return value
+def _put(event: dict[str, Any], place: Place, column: str, value: Any, values: Values) -> None:
+    name, key = place
+    if name == ATTRIBUTES:
+        known, more = event.get(name, {}), values[name](value) if key is None else {key: value}
+        taken, value = not known.keys().isdisjoint(more), {**known, **more}
+    else:
+        taken, value = name in event, values[name](value)
+    if taken:
+        raise ValidationError(f"{column} is given twice; leave one out.", path=(column,))
+    event[name] = value
 
 
 _EVENTS: Mapping[EventKind, Callable[..., ExposureEvent | OutcomeEvent]] = {
     EventKind.EXPOSURES: ExposureEvent,
     EventKind.OUTCOMES: OutcomeEvent,
-}
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "unit_id": _identifier("unitId"),
-    "experiment_id": _identifier("experimentId"),
-    "metric": _identifier("metric"),
-    "event_id": _identifier("eventId"),
-    "occurred_at": _moment,
-    "value": _value,
 }

@@ -1,6 +1,7 @@
 """`import` on the command line: every format, whatever is wrong with a line, and a process that is killed."""
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from omniforge_graph.cli import files
-from omniforge_graph.cli.files import EventFile, FileFormat
+from omniforge_graph.cli import formats
+from omniforge_graph.cli.files import EventFile
+from omniforge_graph.cli.formats import FileFormat
+from omniforge_graph.cli.reporting import ReportFile
 from omniforge_graph.errors import ConfigurationError, PurgedError, ValidationError
 from omniforge_graph.services.event_rows import EventKind, RowReader
+from omniforge_graph.services.importing import RejectedLine
 
 TIME = "2026-01-01T00:00:00Z"
 ROWS = [{"unitId": f"u{n % 3}", "metric": "cost", "value": n / 4, "occurredAt": TIME} for n in range(10)]
@@ -87,7 +91,7 @@ def test_standard_input(place, tmp_path, monkeypatch) -> None:
     assert ran.exit_code == 1
     assert ran.stdout.startswith("10 outcomes recorded, 0 were there already, 1 lines rejected: see stdin.rejected")
     assert [each["line"] for each in report(tmp_path / "stdin")] == [11]
-    with pytest.raises(ConfigurationError, match="--format"):
+    with pytest.raises(ConfigurationError, match="standard input: give --format"):
         place.run("import", "outcomes", "-", stdin=lines)
 
 
@@ -159,8 +163,9 @@ def test_bad_lines_are_reported_and_stop_nothing(place, tmp_path) -> None:
             (12, "INVALID_TEXT"),
         ]
     assert report(path)[0]["text"] == "u,cost,much,2026-01-01T00:00:00Z"
-    assert "value must be a number, not 'much'" in report(path)[0]["message"]
+    assert 'value must be a number, not "much"' in report(path)[0]["message"]
     assert "2 values for 4 columns" in report(path)[2]["message"]
+    assert report(path)[-1]["message"] == "The line is not UTF-8 text: save it as UTF-8."
     assert report(path)[-1]["text"] == "w\ufffd,cost,1,2026-01-01T00:00:00Z"
     assert place.rows("SELECT unit_id, value FROM outcome ORDER BY value") == [("u", 1.0), ("u\nv", 2.0), ("ü", 5.0)]
     # What was mended is a file of its own.
@@ -175,7 +180,8 @@ def test_lines_that_are_no_json_objects(place, tmp_path) -> None:
     path.write_bytes(b"\n".join(lines))
     assert place.run("import", "outcomes", str(path)).exit_code == 1
     assert [each["line"] for each in report(path)] == [3, 4, 5, 6, 8]
-    assert max(len(each["text"]) for each in report(path)) == files.SHOWN
+    assert report(path)[2]["message"] == "The line is not UTF-8 text: save it as UTF-8."
+    assert max(len(each["text"]) for each in report(path)) == formats.SHOWN
     assert "--map extra=" in report(path)[-1]["message"]
 
 
@@ -190,13 +196,80 @@ def test_exposures_that_come_too_late_are_reported(place, tmp_path) -> None:
     assert [(each["line"], each["code"]) for each in report(path)] == [(1, PurgedError.code)]
 
 
+JSON_LINES = """\ufeff{"unitId": "u", "metric": "cost", "value": 1}
+{"unitId": "u", "metric": "cost", "value": true}
+{"unitId": "u", "metric": "cost", "value": "1"}
+{"unitId": 1, "metric": "cost", "value": 2}
+{"unitId": "u", "metric": "cost", "value": 1, "value": 2}
+{"unitId": "u", "metric": "cost", "value" :1, "value":2}
+{"unitId": "a\\":b", "metric": "cost", "value": 3}
+{"unitId": "u", "unit_id": "v", "metric": "cost", "value": 1}
+{"unitId": "u", "metric": "cost", "value": 1, "eventId": ""}
+{"unitId": "u", "metric": "cost", "value": 1, "more": null}
+"""
+
+
+def test_json_lines_are_taken_as_the_api_takes_them(sqlite_place, tmp_path) -> None:
+    path = tmp_path / "o.jsonl"
+    path.write_text(JSON_LINES, encoding="utf-8")
+    assert sqlite_place.run("import", "outcomes", str(path)).exit_code == 1
+    found = [(each["line"], each["message"].partition(", which have")[0]) for each in report(path)]
+    assert found == [
+        (2, "value must be a number, not true."),
+        (3, 'value must be a number, not "1".'),
+        (5, "value is given twice; leave one out."),
+        (6, "value is given twice; leave one out."),
+        (8, "unit_id is given twice; leave one out."),
+        (9, "eventId must not be empty."),
+        (
+            10,
+            "'more' (the column 'more') is no field of outcomes",
+        ),
+    ]
+    units = sqlite_place.rows("SELECT unit_id, value FROM outcome ORDER BY value")
+    assert units == [("u", 1.0), ("1", 2.0), ('a":b', 3.0)]
+
+
+@pytest.mark.parametrize("where", ["nowhere/report", "", "o.csv", "/dev/null", "/dev/full"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_imported(sqlite_place, tmp_path, where) -> None:
+    path = write_csv(tmp_path / "o.csv", [*ROWS, {**ROWS[0], "value": "none"}])
+    with pytest.raises(ConfigurationError, match=r"by --report|its own report") as caught:
+        sqlite_place.run("import", "outcomes", str(path), "--report", str(tmp_path / where))
+    assert caught.value.field == "report"
+    assert sqlite_place.rows("SELECT COUNT(*) FROM outcome") == [(0,)]
+    assert path.exists()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_report_on_a_disk_that_fills_up_is_told(tmp_path, monkeypatch) -> None:
+    report = ReportFile(tmp_path / "report")
+    report.begin(0)
+    assert not report.path.exists()
+    size = report.add([RejectedLine(1, "CODE", "wrong", "text")])
+    report.add([RejectedLine(2, "CODE", "wrong", "text")])
+    report.begin(size)
+    assert report.path.stat().st_size == size
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match=r"report, cannot be written \(No space left"):
+        report.add([RejectedLine(2, "CODE", "wrong", "text")])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
+        ("o.csv", "unitId,metric,value\nu,cost,1\n".encode("utf-16"), "not UTF-8 text"),
+        ("o.jsonl", '{"unitId": "u"}'.encode("utf-16-le"), "not UTF-8 text"),
+        ("o.csv", b"unitId,m\xe9tric,value\nu,cost,1\n", "first line is not UTF-8 text"),
+        ("o.jsonl", gzip.compress(b'{"unitId": "u"}\n'), "not UTF-8 text.*unpack it"),
+        ("o.csv.gz", gzip.compress(b"PAR1\0\0"), "not UTF-8 text.*--format"),
         ("o.csv", b"unitId,metric,value,when\nu,cost,1,now\n", "'when'.*--map when="),
         ("o.csv", b"unitId,metric\nu,cost\n", "No column is called value"),
         ("o.csv", b'"unitId"x\n', "first line does not name the columns"),
-        ("o.csv.gz", b"no gzip", "damaged"),
+        ("o.csv.gz", b"no gzip", r"o\.csv\.gz cannot be read, or is damaged"),
         ("o.jsonl.gz", gzip.compress(b'{"unitId": "u"}\n' * 9999)[:-20], "damaged"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from omniforge_graph.domain.event import ExposureEvent, OutcomeEvent
 from omniforge_graph.errors import TextError, ValidationError
 from omniforge_graph.services.event_rows import EventKind, RowReader
+from omniforge_graph.services.event_values import TEXT
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -19,6 +20,10 @@ def exposures(**options) -> RowReader:
     return RowReader(EventKind.EXPOSURES, "s", **options)
 
 
+def read(reader, row, line=1, values=TEXT):
+    return reader.read(row.items(), line, values)
+
+
 def test_columns_are_called_as_the_fields_of_the_api_or_in_snake_case() -> None:
     camel = {
         "unitId": "u", "metric": "m", "value": 1.5, "eventId": "e", "occurredAt": "2026-03-01T12:00:00Z",
@@ -29,21 +34,21 @@ def test_columns_are_called_as_the_fields_of_the_api_or_in_snake_case() -> None:
         "experiment_id": "x",
     }  # fmt: skip
     expected = OutcomeEvent("u", "m", 1.5, "e", NOON, "x")
-    assert outcomes().read(camel, 7) == outcomes().read(snake, 7) == expected
+    assert read(outcomes(), camel, 7) == read(outcomes(), snake, 7) == expected
 
 
 def test_attributes_are_json_or_columns_or_both() -> None:
     row = {"experimentId": "x", "unitId": "u", "attributes": '{"plan": "pro", "n": 1}', "attributes.language": "en"}
     expected = ExposureEvent("x", "u", None, {"plan": "pro", "n": 1, "language": "en"})
-    assert exposures().read(row, 1) == expected
-    assert exposures().read({**row, "attributes": {"plan": "pro", "n": 1}}, 1) == expected
-    assert exposures().read({"experimentId": "x", "unitId": "u"}, 1) == ExposureEvent("x", "u")
+    assert read(exposures(), row, 1) == expected
+    assert read(exposures(), {**row, "attributes": {"plan": "pro", "n": 1}}, 1) == expected
+    assert read(exposures(), {"experimentId": "x", "unitId": "u"}, 1) == ExposureEvent("x", "u")
 
 
 def test_an_outcome_without_an_id_gets_that_of_its_line() -> None:
     row = {"unitId": "u", "metric": "m", "value": 1}
-    assert [outcomes(source="log").read(row, line).event_id for line in (2, 3)] == ["log:2", "log:3"]
-    assert outcomes(source="log").read({**row, "eventId": ""}, 2).event_id == "log:2"
+    assert [read(outcomes(source="log"), row, line).event_id for line in (2, 3)] == ["log:2", "log:3"]
+    assert read(outcomes(source="log"), {**row, "eventId": ""}, 2).event_id == "log:2"
     with pytest.raises(TextError, match="source"):
         outcomes(source="s" * 300)
 
@@ -51,9 +56,9 @@ def test_an_outcome_without_an_id_gets_that_of_its_line() -> None:
 def test_columns_are_mapped_left_out_and_given_values() -> None:
     reader = outcomes(mapping={"user": "unitId", "note": ""}, constants={"metric": "cost", "experimentId": "x"})
     reader.check_columns(["user", "value", "note"])
-    assert reader.read({"user": "u", "value": "2", "note": "?"}, 1) == OutcomeEvent("u", "cost", 2.0, "s:1", None, "x")
+    assert read(reader, {"user": "u", "value": "2", "note": "?"}, 1) == OutcomeEvent("u", "cost", 2.0, "s:1", None, "x")
     plan = exposures(mapping={"tier": "attributes.plan"}, constants={"experiment_id": "x"})
-    assert plan.read({"tier": "pro", "unitId": "u"}, 1) == ExposureEvent("x", "u", None, {"plan": "pro"})
+    assert read(plan, {"tier": "pro", "unitId": "u"}, 1) == ExposureEvent("x", "u", None, {"plan": "pro"})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ def test_a_field_that_is_none_is_refused_at_once(options) -> None:
 
 @pytest.mark.parametrize(("value", "expected"), [("1e-3", 0.001), (2, 2), (0.5, 0.5), (True, 1), ("-4", -4.0)])
 def test_values(value, expected) -> None:
-    assert outcomes().read({"unitId": "u", "metric": "m", "value": value}, 1).value == expected
+    assert read(outcomes(), {"unitId": "u", "metric": "m", "value": value}, 1).value == expected
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_values(value, expected) -> None:
     ],
 )
 def test_times(time, expected) -> None:
-    assert outcomes().read({"unitId": 17, "metric": "m", "value": 1, "occurredAt": time}, 1) == OutcomeEvent(
+    assert read(outcomes(), {"unitId": 17, "metric": "m", "value": 1, "occurredAt": time}, 1) == OutcomeEvent(
         "17", "m", 1, "s:1", expected
     )
 
@@ -120,11 +125,33 @@ def test_times(time, expected) -> None:
 )
 def test_bad_values_name_their_field(change, field) -> None:
     with pytest.raises(ValidationError, match=field) as caught:
-        outcomes().read({"unitId": "u", "metric": "m", "value": 1, **change}, 1)
+        read(outcomes(), {"unitId": "u", "metric": "m", "value": 1, **change}, 1)
     assert caught.value.field == field
 
 
 @pytest.mark.parametrize("attributes", ["plan=pro", "[1]", [1], 1])
 def test_attributes_that_are_no_object_are_refused(attributes) -> None:
     with pytest.raises(ValidationError, match="attributes"):
-        exposures().read({"experimentId": "x", "unitId": "u", "attributes": attributes}, 1)
+        read(exposures(), {"experimentId": "x", "unitId": "u", "attributes": attributes}, 1)
+
+
+@pytest.mark.parametrize("row", [{"unit_id": "v"}, {"metric": "n"}])
+def test_a_field_given_twice_is_refused(row) -> None:
+    reader = outcomes(constants={"metric": "m"})
+    with pytest.raises(ValidationError, match=f"{next(iter(row))} is given twice"):
+        read(reader, {"unitId": "u", "value": 1, **row})
+
+
+def test_an_attribute_given_twice_is_refused() -> None:
+    row = {"experimentId": "x", "unitId": "u", "attributes": {"plan": "pro"}}
+    with pytest.raises(ValidationError, match=r"attributes\.plan is given twice"):
+        read(exposures(), {**row, "attributes.plan": "free"})
+    reader = exposures(constants={"attributes.region": "eu"})
+    for plan in ("pro", "free"):  # what one row says is not left to the next
+        assert read(reader, {**row, "attributes": {"plan": plan}}).attributes == {"region": "eu", "plan": plan}
+    assert read(reader, {"experimentId": "x", "unitId": "u"}).attributes == {"region": "eu"}
+
+
+def test_constants_that_are_no_values_are_refused_at_once() -> None:
+    with pytest.raises(ValidationError, match="value must be a number"):
+        outcomes(constants={"value": "much"})
