@@ -61,8 +61,7 @@ class Ground:
         self, caller: Caller = CALLERS[0], root: Any = None, rarity: Mapping[str, int] = RARITY, narrow: int = 0
     ) -> Asker:
         """Return what makes requests that name what is there for the caller."""
-        values = Values(self.world.pools(caller), world.ASTRAY, world.CHOICES, world.SHAPES)
-        return Asker(GRAPHQL, [root or GRAPHQL.query_type], values, rarity, narrow)
+        return asker_of(self.world, caller, root, rarity, narrow)
 
     def pair(self, caller: Caller = CALLERS[0]) -> Pair:
         """Return both sides over new copies."""
@@ -75,6 +74,14 @@ class Ground:
         return Pair(*sides)
 
 
+def asker_of(
+    made: world.World, caller: Caller, root: Any = None, rarity: Mapping[str, int] = RARITY, narrow: int = 0
+) -> Asker:
+    """Return what makes requests that name what is in a world for the caller."""
+    values = Values(made.pools(caller), world.ASTRAY, world.CHOICES, world.SHAPES)
+    return Asker(GRAPHQL, [root or GRAPHQL.query_type], values, rarity, narrow)
+
+
 def side(services: Services, caller: Caller, *, plans: bool) -> Side:
     """Return one side over some data; a plan is made for the first request already."""
     engine = Engine(schema, Limits(weights=WEIGHTS), plans=plans, plan_after=1)
@@ -82,15 +89,18 @@ def side(services: Services, caller: Caller, *, plans: bool) -> Side:
 
 
 @asynccontextmanager
-async def on_sqlite(url: str, folder: Path) -> AsyncIterator[tuple[world.World, Pair]]:
-    """Fill the database of that URL and yield both sides over copies of its file."""
+async def on_sqlite(url: str, folder: Path) -> AsyncIterator[tuple[Asker, Pair]]:
+    """Fill the database of that URL; yield what asks about it, and both sides over copies of its file."""
     clock, path = world.Clock(), Path(url.removeprefix("sqlite:///"))
     async with open_database(url) as repository:
         made = await world.build(world.serve(repository, installed_plugins(), clock), clock)
     copies = [f"sqlite:///{shutil.copy(path, folder / f'{name}.db')}" for name in ("planned", "plain")]
     async with open_database(copies[0]) as first, open_database(copies[1]) as second:
         both = [world.serve(each, installed_plugins(), clock) for each in (first, second)]
-        yield made, Pair(side(both[0], CALLERS[0], plans=True), side(both[1], CALLERS[0], plans=False))
+        yield (
+            asker_of(made, CALLERS[0]),
+            Pair(side(both[0], CALLERS[0], plans=True), side(both[1], CALLERS[0], plans=False)),
+        )
 
 
 @st.composite

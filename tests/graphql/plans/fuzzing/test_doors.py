@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import strategies as st
@@ -55,6 +55,15 @@ class Change:
         return ""
 
 
+@dataclass(frozen=True)
+class Together:
+    """Requests that are on their way at the same time."""
+
+    messages: Sequence[Message]
+
+
+Step: TypeAlias = Message | Together | Change
+
 CHANGES = ("stop", "start", "current", "flush", "promote", "cancel", "flush", "start")
 
 
@@ -63,23 +72,29 @@ HOT = SELECT | {"PromptVersion.prompt": 5, "Query.selectVariants": 20}
 
 
 @st.composite
-def lives(draw: Any, ground: Ground) -> list[Message | Change]:
+def lives(draw: Any, ground: Ground) -> list[Step]:
     """Return what happens one after the other."""
     return life(Dice.of(draw), ground)
 
 
-def life(dice: Dice, ground: Ground) -> list[Message | Change]:
+def life(dice: Dice, ground: Ground) -> list[Step]:
     """Return few bodies many times, and changes between them."""
     askers = (ground.asker(rarity=HOT, narrow=90), ground.asker(rarity=SELECT), ground.asker())
     asker = dice.pick((askers[0], *askers))
     messages = [message_of(dice, each) for _ in range(2) for each in asker.requests(dice, 2)]
-    return [
-        Change(dice.pick(CHANGES), dice.below(7)) if dice.chance(15) else dice.pick(messages)
-        for _ in range(STEPS // 2 + dice.below(STEPS))
-    ]
+    return [_step(dice, messages) for _ in range(STEPS // 2 + dice.below(STEPS))]
 
 
-async def live(ground: Ground, steps: Sequence[Message | Change]) -> tuple[int, int]:
+def _step(dice: Dice, messages: Sequence[Message]) -> Step:
+    match dice.below(20):
+        case 17 | 18 | 19:
+            return Change(dice.pick(CHANGES), dice.below(7))
+        case 16:
+            return Together([dice.pick(messages) for _ in range(5)])
+    return dice.pick(messages)
+
+
+async def live(ground: Ground, steps: Sequence[Step]) -> tuple[int, int]:
     """Let everything happen to two worlds; return how many requests were answered well, and how many by a plan."""
     clock, registry = ground.world.clock, installed_plugins()
     first, second = (world.serve(world.copy_of(ground.repository), registry, clock) for _ in range(2))
@@ -89,9 +104,11 @@ async def live(ground: Ground, steps: Sequence[Message | Change]) -> tuple[int, 
         if isinstance(step, Change):
             assert await step.happen(first, ground.world) == await step.happen(second, ground.world)
             continue
-        one, other = await planned.send(step), await plain.send(step)
-        assert one == other, (step, one, other)
-        good += one.body.startswith(b'{"data":{')
+        messages = step.messages if isinstance(step, Together) else [step]
+        ones, others = [await asyncio.gather(*map(door.send, messages)) for door in (planned, plain)]
+        for message, one, other in zip(messages, ones, others, strict=True):
+            assert one == other, (message, one, other)
+            good += one.body.startswith(b'{"data":{')
     for services in (first, second):
         await services.tracker.flush()
     assert vars(first.repository) == vars(second.repository)
@@ -102,7 +119,7 @@ async def live(ground: Ground, steps: Sequence[Message | Change]) -> tuple[int, 
 def test_what_is_sent_again_is_answered_as_by_graphql_core(ground: Ground, shard: int) -> None:
     good = by_plan = 0
 
-    def check(steps: list[Message | Change]) -> None:
+    def check(steps: list[Step]) -> None:
         nonlocal good, by_plan
         counts = runner.run(live(ground, steps))
         good, by_plan = good + counts[0], by_plan + counts[1]

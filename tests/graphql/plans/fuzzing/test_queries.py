@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(7200 if HUNT else 900)
 
 def assert_worth_it(pair: Pair) -> None:
     """Hold that the comparison is not empty: most requests have an answer, and most answers are a plan's."""
-    assert pair.clean >= 0.6 * pair.executions
+    assert pair.clean >= 0.5 * pair.executions
     assert pair.planned >= 0.75 * pair.clean
 
 
@@ -29,10 +29,10 @@ def test_a_plan_answers_as_graphql_core_does(ground, shard) -> None:
     assert_worth_it(pair)
 
 
-def test_a_plan_answers_from_a_database_as_graphql_core_does(sqlite_url, tmp_path, ground) -> None:
+def test_a_plan_answers_from_a_database_as_graphql_core_does(sqlite_url, tmp_path) -> None:
     with asyncio.Runner() as runner:
         opened = on_sqlite(sqlite_url, tmp_path)
-        _, pair = runner.run(opened.__aenter__())
-        explore(batches(ground.asker()), compare_all(runner, pair), SHARDS, DOCUMENTS // 4)
+        asker, pair = runner.run(opened.__aenter__())
+        explore(batches(asker), compare_all(runner, pair), SHARDS, DOCUMENTS // 2)
         runner.run(opened.__aexit__(None, None, None))
     assert_worth_it(pair)
