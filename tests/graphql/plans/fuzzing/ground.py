@@ -29,7 +29,7 @@ from tests.graphql.plans.fuzzing.values import Values
 
 HUNT = int(os.environ.get("OMNIFORGE_FUZZ_DOCUMENTS", "0"))
 """Documents for each test, new ones each time, in a longer hunt; else few, and always the same."""
-VARIABLE_SETS = 8
+VARIABLE_SETS = 10
 """Requests for each document."""
 GRAPHQL = schema._schema
 RARITY: Mapping[str, int] = {

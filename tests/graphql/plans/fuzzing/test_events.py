@@ -1,6 +1,7 @@
 """What is recorded and tracked is the same by plan and by graphql-core, and recorded once."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,12 +11,13 @@ from tests.graphql.plans.fuzzing.requests import Request
 from tests.graphql.plans.fuzzing.sides import Pair
 from tests.graphql.plans.fuzzing.world import make_look_due
 
-DOCUMENTS = 120
+DOCUMENTS = 90
 RECORDED = {"recordExposures", "recordOutcomes"}
 RECORD = {f"Mutation.{name}": 0 for name in GRAPHQL.mutation_type.fields if name not in RECORDED}
 LOOK = {
     **{f"Query.{name}": 0 for name in GRAPHQL.query_type.fields if not name.startswith("experiment")},
     **{f"{kind}.{name}": 10 for kind in ("Experiment", "ExperimentConnection") for name in fields_of(GRAPHQL, kind)},
+    "Query.experiments": 20,
     "ExperimentConnection.edges": 100,
     "Experiment.analysis": 100,
     "Experiment.analysisHistory": 0,
@@ -53,7 +55,7 @@ def test_selection_tracks_what_it_tracks_by_graphql_core(ground: Ground, shard: 
         explore(batches(ground.asker(CALLERS[shard], rarity=SELECT)), compare_all(runner, pair), 200 + shard, DOCUMENTS)
         runner.run(pair.assert_same_state())
         tracked = len(pair.planned_side.services.repository._exposures) - before
-    assert pair.planned >= 0.5 * pair.executions
+    assert pair.planned >= 0.4 * pair.executions
     assert tracked > 0
 
 
@@ -77,7 +79,10 @@ def test_looks_are_taken_as_by_graphql_core(ground: Ground) -> None:
         executions, planned = executions + pair.executions, planned + pair.planned
         looks += len(pair.planned_side.services.repository._looks[running.id]) - before
 
+    asker = ground.asker(rarity=LOOK, narrow=50)
+    pools = {**asker.values.pools, "Query.experiment.id": [running.id]}
+    asker = replace(asker, values=replace(asker.values, pools=pools))
     with asyncio.Runner() as runner:
-        explore(batches(ground.asker(rarity=LOOK), 2), check, 400, DOCUMENTS)
+        explore(batches(asker, 2), check, 400, DOCUMENTS)
     assert planned >= 0.25 * executions
     assert looks >= 5

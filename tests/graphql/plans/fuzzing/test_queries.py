@@ -8,7 +8,7 @@ from tests.graphql.plans.fuzzing.ground import CALLERS, HUNT, batches, compare_a
 from tests.graphql.plans.fuzzing.sides import Pair
 
 SHARDS = 10
-DOCUMENTS = 180
+DOCUMENTS = 140
 
 pytestmark = pytest.mark.timeout(7200 if HUNT else 900)
 

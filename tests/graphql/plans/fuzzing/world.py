@@ -134,6 +134,7 @@ CHOICES: Mapping[str, Sequence[tuple[str, ...]]] = {
         ("last", "before"),
         ("tenantId", "last"),
     ],
+    "Experiment.analysis": [(), ("metric",), ("test",), ("metric", "test")],
     "Prompt.versions": [(), ("first",), ("first", "after"), ("last",), ("last", "before")],
     "Query.selectVariant": [
         ("prompts", "tenantId"),
