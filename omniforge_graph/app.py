@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import SchemaError, UnavailableError
@@ -100,6 +100,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         schema,
         make_context,
         path=GRAPHQL_PATH,
+        # The API stands in front: routing and request objects would cost it more than its own work.
+        otherwise=starlette,
         default_query=EXAMPLE_QUERY,
         title="OmniForge Graph",
         limits=Limits(weights=WEIGHTS),
@@ -112,20 +114,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         context_headers=CALLER_HEADERS,
     )
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # The API stands in front: routing and request objects would cost it more than its own work.
-        if scope["type"] == "http" and scope["path"] == GRAPHQL_PATH and scope["method"] == "POST":
-            return await graphql.endpoint(scope, receive, send)
-        inside: ASGIApp = starlette
-        if scope["type"] != "lifespan":
-            path = scope["path"].removeprefix(scope.get("root_path", ""))
-            inside = graphql if path == GRAPHQL_PATH or path.startswith(f"{GRAPHQL_PATH}/") else starlette
-        return await inside(scope, receive, send)
-
     if not settings.allowed_origins:
-        return app
+        return graphql.door
     return CORSMiddleware(
-        app,
+        graphql.door,
         allow_origins=settings.allowed_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],

@@ -6,21 +6,14 @@ from omniforge_graph.graphql.context import Context
 
 
 def repeatable(context: Context) -> Callable[[], bool] | None:
-    """Return what to ask before the context's selection is answered again; None if it selected nothing.
+    """Return what to ask before the context's selection is answered again; None if it must be made anew.
 
     Assignment is a pure function of the snapshot and the unit, so the answer stays right as long as the snapshot is the
-    same and fresh. An exposure that would be tracked once more is a reason to select anew.
+    same and fresh. An exposure that is not yet safe is a reason to select anew: it may have to be tracked once more.
     """
     if context.selected is None:
         return None
     selection, unit, tracked = context.selected
-    unchanged = context.services.selector.unchanged()
-    tracker, telemetry = context.services.tracker, context.services.telemetry
-
-    def again() -> bool:
-        if not unchanged() or (tracked and tracker.exposure(selection, unit) is not None):
-            return False
-        telemetry.selections += 1
-        return True
-
-    return again
+    if tracked and not context.services.tracker.is_safe(selection, unit):
+        return None
+    return context.services.selector.repeat()

@@ -46,6 +46,10 @@ class SeenUnits:
             self._young.clear()
             self._size = 0
 
+    def knows(self, experiment_id: str, unit_id: str) -> bool:
+        """Return whether a unit is remembered."""
+        return any(unit_id in each.get(experiment_id, NOBODY) for each in (self._young, self._old))
+
     def recall(self, experiment_id: str, unit_id: str) -> bool:
         """Return whether a unit that is not young is remembered; it is young from now on."""
         if unit_id not in self._old.get(experiment_id, NOBODY):

@@ -40,6 +40,8 @@ class Selector:
         self._feed = feed
         self._telemetry = telemetry or Telemetry()
         self._names: set[str] = set()
+        self._repeated: object = None
+        self._repeat: Callable[[], bool] = bool
 
     def standing(self) -> Standing:
         """Return what selection answers from at this moment."""
@@ -47,10 +49,26 @@ class Selector:
         age = self._feed.age if saved_at is None else (utc_now() - saved_at).total_seconds()
         return Standing(age, saved_at, self._keeper.running)
 
-    def unchanged(self) -> Callable[[], bool]:
-        """Return a function that tells whether the same selection would be made as now: same snapshot, and fresh."""
-        keeper, is_fresh, token = self._keeper, self._feed.is_fresh, self._keeper.snapshot.token
-        return lambda: keeper.snapshot.token is token and is_fresh()
+    def repeat(self) -> Callable[[], bool]:
+        """Return a function to repeat a selection of now: it counts one and returns True if that would be the same.
+
+        That is so while the snapshot is the same, and fresh; as long, it is also the same function.
+        """
+        token = self._keeper.snapshot.token
+        if self._repeated is not token:
+            self._repeated, self._repeat = token, self._repeater(token)
+        return self._repeat
+
+    def _repeater(self, token: object) -> Callable[[], bool]:
+        keeper, is_fresh, telemetry = self._keeper, self._feed.is_fresh, self._telemetry
+
+        def repeat() -> bool:
+            if keeper.snapshot.token is not token or not is_fresh():
+                return False
+            telemetry.selections += 1
+            return True
+
+        return repeat
 
     async def select_all(
         self,

@@ -90,6 +90,11 @@ class ExposureTracker:
             return None
         return next(iter(self._first([selection], unit_id, attributes)), None)
 
+    def is_safe(self, selection: VariantSelection, unit_id: str) -> bool:
+        """Return whether nothing is left to do for a selection: its exposure is recorded or on disk, or it is none."""
+        experiment_id = selection.experiment_id
+        return experiment_id is None or self._seen.knows(experiment_id, unit_id)
+
     def _first(
         self, selections: Iterable[VariantSelection], unit_id: str, attributes: Mapping[str, str] | None
     ) -> list[Exposure]:

@@ -125,13 +125,31 @@ async def test_a_snapshot_that_is_no_longer_fresh_is_asked_anew(shop, running, m
     assert answer["data"]["selectVariant"] is not None
 
 
-async def test_a_unit_that_tracking_forgot_is_tracked_again(shop, running):
-    await settle(shop)
-    shop.services.tracker._seen._young.clear()
-    tracked = shop.services.telemetry.exposures_tracked
-    _, executed = await shop.executed()
+async def test_an_exposure_that_is_not_yet_safe_is_seen_to_each_time(shop, running):
+    answers = [await shop.executed() for _ in range(TIMES)]
+    assert all(executed for _, executed in answers)
+    assert shop.services.telemetry.exposures_tracked == 1
+    await shop.services.tracker.flush()
+    answer, executed = await shop.executed()
     assert executed
-    assert shop.services.telemetry.exposures_tracked == tracked + 1
+    assert await shop.executed() == (answer, False)
+
+
+async def test_an_exposure_that_was_dropped_is_tracked_by_the_next_request(shop, running):
+    for _ in range(TIMES):
+        await shop.ask()
+    shop.services.tracker._waiting.clear()
+    assert (await shop.executed())[1]
+    assert shop.services.telemetry.exposures_tracked == 2
+
+
+async def test_units_share_their_answers(shop, running):
+    tenants = [f"tenant-{number}" for number in range(20)]
+    for tenant in tenants:
+        await settle(shop, tenant=tenant)
+    recall = shop.app.door._recall
+    assert len(recall) == len(tenants)
+    assert len({id(recall._answered[body]) for body in recall._known}) == 2
 
 
 async def test_who_asks_is_always_looked_at(shop, running):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from functools import partial
 
 from graphql import GraphQLSchema
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.graphql.graphiql import CONTENT_SECURITY_POLICY, Asset, Assets, load_assets, render_page
 from omniforge_graph.graphql.transport.engine import Engine, StrawberrySchema
@@ -19,7 +19,7 @@ from omniforge_graph.graphql.transport.websocket import SUBPROTOCOL, Connection,
 
 
 class GraphQLApp:
-    """Serves one schema at `path`, and GraphiQL's files below it; every other path is 404.
+    """Serves one schema at `path`, and GraphiQL's files below it.
 
     Args:
         schema: a Strawberry schema, or graphql-core's.
@@ -29,6 +29,7 @@ class GraphQLApp:
         limits: what documents may ask for.
         socket_limits: what a WebSocket connection may take.
         path: the path of the endpoint, as it is after the server's root path.
+        otherwise: serves every other path, and the server's lifespan; 404 without it.
         request_timeout: seconds for a request's body to arrive, and again for its execution.
         max_body_bytes: the largest body of a POST.
         allowed_origins: origins (`https://host`) besides the server's own whose pages may use GET and WebSocket.
@@ -53,6 +54,7 @@ class GraphQLApp:
         limits: Limits | None = None,
         socket_limits: SocketLimits | None = None,
         path: str = "/graphql",
+        otherwise: ASGIApp | None = None,
         request_timeout: float = 10.0,
         max_body_bytes: int = 4 * 1024 * 1024,
         allowed_origins: Collection[str] = (),
@@ -73,10 +75,13 @@ class GraphQLApp:
         self._make_context = make_context
         self._allowed_origins = frozenset(allowed_origins)
         self._socket_limits = socket_limits or SocketLimits(message_characters=max_body_bytes)
-        self.endpoint = HttpEndpoint(
+        self._otherwise = otherwise or _not_found
+        self.door = HttpEndpoint(
             self._engine,
             make_context,
             self._mask,
+            path=path,
+            otherwise=self._others,
             max_body_bytes=max_body_bytes,
             timeout=request_timeout,
             allowed_origins=self._allowed_origins,
@@ -84,31 +89,35 @@ class GraphQLApp:
             repeatable=repeatable or _never,
             context_headers=context_headers,
         )
+        """The application itself, for a server that calls it directly: an object around it costs each request."""
         self._graphiql = graphiql
         self._default_query = default_query
         self._title = title
         self._assets: Assets | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request or one WebSocket connection."""
-        if scope["path"] == self.path and scope.get("method") == "POST":
-            return await self.endpoint(scope, receive, send)
+        """Serve one HTTP request, one WebSocket connection or the server's lifespan."""
+        await self.door(scope, receive, send)
+
+    async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is not a POST to the endpoint."""
+        if scope["type"] == "lifespan":
+            return await self._otherwise(scope, receive, send)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["type"] == "websocket":
-            await self._socket(path, scope, receive, send)
-        elif path == self.path:
-            await self._endpoint(scope, receive, send)
-        elif self._graphiql and path.startswith(f"{self.path}/graphiql/"):
+        if path == self.path:
+            serve = self._socket if scope["type"] == "websocket" else self._endpoint
+            await serve(scope, receive, send)
+        elif self._graphiql and path.startswith(f"{self.path}/graphiql/") and scope["type"] == "http":
             await self._asset(path.rpartition("/")[2], scope, send)
         else:
-            await send_answer(send, 404, [(b"content-type", b"text/plain")], b"Not found")
+            await self._otherwise(scope, receive, send)
         return None
 
     async def _endpoint(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._graphiql and scope["method"] == "GET" and negotiate(headers_of(scope).raw.get(b"accept")) == HTML:
             await self._page(send)
         else:
-            await self.endpoint(scope, receive, send)
+            await self.door.serve(scope, receive, send)
 
     async def _page(self, send: Send) -> None:
         folder = f"{self.path.rpartition('/')[2]}/graphiql"
@@ -144,10 +153,10 @@ class GraphQLApp:
             self._assets = await asyncio.to_thread(load_assets)
         return self._assets
 
-    async def _socket(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
         await receive()
-        if path != self.path or not is_same_origin(headers, self._allowed_origins):
+        if not is_same_origin(headers, self._allowed_origins):
             await send({"type": "websocket.close", "code": 1008, "reason": "Not for this origin"})
         elif SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
@@ -156,6 +165,17 @@ class GraphQLApp:
             await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
             make_context = partial(self._make_context, headers)
             await Connection(self._engine, make_context, self._mask, self._socket_limits, receive, send).run()
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell that there is nothing."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "Not found"})
+    elif scope["type"] == "http":
+        await send_answer(send, 404, [(b"content-type", b"text/plain")], b"Not found")
+    else:
+        raise RuntimeError(f"Nothing serves {scope['type']!r} here.")
 
 
 def _nobody(_kind: int, _status: int, _seconds: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 from graphql import OperationType
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from omniforge_graph.graphql.plans import Plan
 from omniforge_graph.graphql.transport.background import BackgroundQueue
@@ -27,7 +27,7 @@ from omniforge_graph.graphql.transport.reading import (
     read_get,
     read_post,
 )
-from omniforge_graph.graphql.transport.recall import Again, Recall, Recalled
+from omniforge_graph.graphql.transport.recall import LONGEST_BODY, Again, Recall, Recalled
 from omniforge_graph.graphql.transport.request import ProtocolError, Request
 from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
@@ -40,11 +40,18 @@ Observe: TypeAlias = Callable[[int, int, float], None]
 """Is told of each HTTP request: PLAN, GRAPHQL_CORE or REFUSED, its status and the seconds it took."""
 
 Repeatable: TypeAlias = Callable[[Any], Again | None]
-"""Told a context in which an answer was made, returns what to ask before the same is answered to the same body."""
+"""Told a context in which an answer was made, returns what to ask before the same is answered to the same body.
+
+It should be the same function for all that depends on the same things: answers are shared by it.
+"""
 
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
 _CONTENT_TYPE: Final = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, GRAPHQL_JSON)}
+_PLAIN_MEDIA: Final = {None: JSON, b"*/*": JSON, JSON.encode(): JSON, GRAPHQL_JSON.encode(): GRAPHQL_JSON}
+"""What `choose_media` returns for what nearly all clients send."""
+_SHORT: Final = len(str(LONGEST_BODY))
+"""Digits of the length of a body that may have been remembered."""
 _MAY_BE_KEPT: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"vary", b"Accept")]
 """For what browsers or caches might keep or guess at; the good answer to a POST of JSON is neither."""
 
@@ -52,7 +59,10 @@ encode = msgspec.json.Encoder().encode
 
 
 class HttpEndpoint:
-    """Answers POST and GET with GraphQL responses; everything it says is GraphQL JSON."""
+    """Answers POST and GET with GraphQL responses; everything it says is GraphQL JSON.
+
+    It stands in front of what else there is at other paths, which is served by `otherwise`.
+    """
 
     def __init__(
         self,
@@ -60,6 +70,8 @@ class HttpEndpoint:
         make_context: MakeContext,
         mask: ErrorMask,
         *,
+        path: str,
+        otherwise: ASGIApp,
         max_body_bytes: int,
         timeout: float,
         allowed_origins: Collection[str],
@@ -70,6 +82,8 @@ class HttpEndpoint:
         self._engine = engine
         self._make_context = make_context
         self._mask = mask
+        self._path = path
+        self._otherwise = otherwise
         self._max_body_bytes = max_body_bytes
         self._timeout = timeout
         self._allowed_origins = allowed_origins
@@ -79,10 +93,39 @@ class HttpEndpoint:
         self._recall = Recall()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one HTTP request.
+        """Serve anything: a POST to the endpoint here, all else by `otherwise`.
 
-        The common case is written out in one function: a call costs about as much here as the choice of a variant.
+        An answer that is given again is written out in one function: each call costs a good part of what is left.
         """
+        if scope.get("method") != "POST" or scope["path"] != self._path:
+            return await self._otherwise(scope, receive, send)
+        began = perf_counter()
+        listed = scope["headers"]
+        headers = dict(listed)
+        media = _PLAIN_MEDIA.get(headers.get(b"accept"))
+        if (
+            media is None
+            or headers.get(b"content-type") != b"application/json"
+            or b"content-encoding" in headers
+            or len(headers.get(b"content-length", b"")) > _SHORT
+            or len(headers) < len(listed)
+        ):
+            return await self.serve(scope, receive, send)
+        first = at_once(receive(), self._timeout, late_body)
+        if isinstance(first, Waiting) or first.get("more_body", False):
+            return await self.serve(scope, receive, send, first)
+        answer = self._recall.answer_to(first.get("body", b""))
+        if answer is None or not self._is_plain(headers) or not answer.again():
+            return await self.serve(scope, receive, send, first)
+        fixed = [_CONTENT_TYPE[media], answer.content_length]
+        await send({"type": "http.response.start", "status": 200, "headers": fixed})
+        await send({"type": "http.response.body", "body": answer.body})
+        return self._observe(PLAN, 200, perf_counter() - began)
+
+    async def serve(
+        self, scope: Scope, receive: Receive, send: Send, first: Message | Waiting[Message] | None = None
+    ) -> None:
+        """Serve one HTTP request to the endpoint; `first` is its first message if that has been asked for."""
         began = perf_counter()
         headers, method, media = Headers(scope["headers"]), scope["method"], JSON
         background = BackgroundQueue()
@@ -90,15 +133,13 @@ class HttpEndpoint:
             media = choose_media(headers.raw.get(b"accept"))
             if method == "POST":
                 check_post(headers, self._max_body_bytes)
-                first = at_once(receive(), self._timeout, late_body)
+                first = first or at_once(receive(), self._timeout, late_body)
                 if isinstance(first, Waiting):
                     first = await first.rest
                 text = body_of(first, self._max_body_bytes) or await self._rest(first, receive)
                 recalled = self._recall.get(text)
                 if recalled is None:
                     response = await self._answer(read_post(text), method, headers, background, text)
-                elif recalled.again is not None and self._is_plain(headers.raw) and recalled.again():
-                    return await self._give_again(recalled, media, send, began)
                 else:
                     response = await self._repeat(recalled, headers, background, text)
             else:
@@ -123,12 +164,6 @@ class HttpEndpoint:
             await background.run(self._mask)
         return None
 
-    async def _give_again(self, recalled: Recalled, media: str, send: Send, began: float) -> None:
-        headers = [_CONTENT_TYPE[media], recalled.content_length]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": recalled.answer})
-        self._observe(PLAN, 200, perf_counter() - began)
-
     async def _repeat(self, recalled: Recalled, headers: Headers, background: BackgroundQueue, text: bytes) -> Response:
         """Execute what a body that is remembered said, with what was read of it."""
         operation = recalled.operation()
@@ -144,7 +179,9 @@ class HttpEndpoint:
         if isinstance(response, Waiting):
             response = await response.rest
         elif response is not None and response.data is not None and not background and self._is_plain(headers.raw):
-            self._recall.keep_answer(recalled, response.data, self._repeatable(context))
+            again = self._repeatable(context)
+            if again is not None:
+                self._recall.keep_answer(text, response.data, again)
         if response is not None:
             return response
         variables, spent = read_post(text).variables, perf_counter() - began

@@ -26,36 +26,48 @@ encode = msgspec.json.Encoder().encode
 
 
 class Recalled:
-    """What a body said: a query and the values of its variables, and perhaps an answer that may hold.
+    """What a body said: a query and the values of its variables.
 
     The query is alive as long as the cache of documents keeps it: large as it is, nothing here does.
     """
 
-    __slots__ = ("again", "answer", "content_length", "operation", "values")
+    __slots__ = ("operation", "values")
 
     def __init__(self, operation: Operation, values: Mapping[str, Any]) -> None:
         self.operation: Callable[[], Operation | None] = ref(operation)
         """Returns the query, None if it is gone."""
         self.values = values
-        self.answer = b""
-        self.content_length = (b"content-length", b"0")
-        self.again: Again | None = None
-        """Asked before the answer is given again; None if there is no answer."""
+
+
+class Answer:
+    """An answer that may be given again, and what to ask before."""
+
+    __slots__ = ("again", "body", "content_length")
+
+    def __init__(self, body: bytes, again: Again) -> None:
+        self.body = body
+        self.content_length = (b"content-length", b"%d" % len(body))
+        self.again = again
 
 
 class Recall:
-    """A bounded memory of what bodies say.
+    """A bounded memory of what bodies say, and of the answers to them.
 
     A body is remembered when it comes for the second time. When there is no more room everything is forgotten, which
-    needs no order kept at every look.
+    needs no order kept at every look. Bodies share equal answers: thousands of units have the same few, and what is
+    shared stays in the processor's cache, which makes a good part of the time.
     """
 
     def __init__(self) -> None:
         self._known: dict[bytes, Recalled] = {}
+        self._answered: dict[bytes, Answer] = {}
+        self._answers: dict[bytes, Answer] = {}
         self._glances: set[int] = set()
-        self._answers = 0
+        self._size = 0
         self.get = self._known.get
         """Returns what a body said, None if it is not remembered."""
+        self.answer_to = self._answered.get
+        """Returns the answer to a body, None if there is none to be given again."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -78,20 +90,23 @@ class Recall:
             self.forget()
         self._known[body] = recalled
 
-    def keep_answer(self, recalled: Recalled, data: Mapping[str, Any], again: Again | None) -> None:
-        """Remember the answer to what a body said, if all of it is one value that never changes."""
-        recalled.again = None
-        if again is None or len(data) != 1 or type(next(iter(data.values()))) is not msgspec.Raw:
-            return
-        self._answers -= len(recalled.answer)
-        recalled.answer = encode({"data": data})
-        recalled.content_length = (b"content-length", b"%d" % len(recalled.answer))
-        self._answers += len(recalled.answer)
-        if self._answers > MOST_ANSWER_BYTES:
-            self.forget()
-        recalled.again = again
+    def keep_answer(self, body: bytes, data: Mapping[str, Any], again: Again) -> None:
+        """Remember the answer to a body that is remembered, if all of it is one value that never changes."""
+        if len(data) != 1 or type(next(iter(data.values()))) is not msgspec.Raw:
+            return None
+        text = encode({"data": data})
+        answer = self._answers.get(text)
+        if answer is None or answer.again is not again:
+            self._size += len(text) if answer is None else 0
+            if self._size > MOST_ANSWER_BYTES:
+                return self.forget()
+            answer = self._answers[text] = Answer(text, again)
+        self._answered[body] = answer
+        return None
 
     def forget(self) -> None:
         """Forget everything."""
         self._known.clear()
-        self._answers = 0
+        self._answered.clear()
+        self._answers.clear()
+        self._size = 0

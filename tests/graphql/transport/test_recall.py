@@ -3,6 +3,7 @@
 import gc
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from omniforge_graph.graphql.transport import Limits
@@ -121,7 +122,7 @@ async def test_what_is_remembered_keeps_no_document_alive(make_client):
         body = f"{{ a{number}: hello }}"
         for _ in TIMES:
             await client.post(body)
-    recall = client.app.endpoint._recall
+    recall = client.app.door._recall
     gc.collect()
     alive = [each for each in recall._known.values() if each.operation() is not None]
     assert len(recall) == 20
@@ -142,3 +143,35 @@ def test_the_memory_is_bounded():
     recall.keep(b"one more", SimpleNamespace())
     assert len(recall) == 1
     assert recall.get(b"one more") is not None
+
+
+def test_the_answers_are_bounded(monkeypatch):
+    monkeypatch.setattr("omniforge_graph.graphql.transport.recall.MOST_ANSWER_BYTES", 1_000)
+    recall, kept = Recall(), []
+    for number in range(200):
+        body = b"%d" % number
+        recall.keep(body, SimpleNamespace())
+        recall.keep_answer(body, {"a": msgspec.Raw(b'"%030d"' % number)}, bool)
+        kept.append(sum(len(text) for text in recall._answers))
+    assert 900 < max(kept) <= 1_000
+    assert recall.answer_to(b"0") is None
+
+
+def test_an_answer_is_kept_for_what_it_depends_on():
+    recall, value = Recall(), {"a": msgspec.Raw(b"1")}
+    now, later = (lambda: True), (lambda: True)
+    for body, again in ((b"one", now), (b"two", now), (b"three", later)):
+        recall.keep(body, SimpleNamespace())
+        recall.keep_answer(body, value, again)
+    answers = [recall.answer_to(body) for body in (b"one", b"two", b"three")]
+    assert [answer.body for answer in answers] == [b'{"data":{"a":1}}'] * 3
+    assert [answer.again for answer in answers] == [now, now, later]
+    assert answers[0] is answers[1]
+
+
+@pytest.mark.parametrize("data", [{}, {"a": 1}, {"a": {"b": msgspec.Raw(b"1")}}, {"a": msgspec.Raw(b"1"), "b": 1}])
+def test_only_an_answer_of_one_value_that_never_changes_is_kept(data):
+    recall = Recall()
+    recall.keep(b"body", SimpleNamespace())
+    recall.keep_answer(b"body", data, bool)
+    assert recall.answer_to(b"body") is None
