@@ -147,7 +147,7 @@ async def test_units_share_their_answers(shop, running):
     tenants = [f"tenant-{number}" for number in range(20)]
     for tenant in tenants:
         await settle(shop, tenant=tenant)
-    recall = shop.app.door._recall
+    recall = shop.app.door._answerer._recall
     assert len(recall) == len(tenants)
     assert len({id(recall._answered[body]) for body in recall._known}) == 2
 

@@ -8,9 +8,10 @@ from graphql import GraphQLSchema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.graphql.graphiql import CONTENT_SECURITY_POLICY, Asset, Assets, load_assets, render_page
+from omniforge_graph.graphql.transport.answering import Answerer, MakeContext, Repeatable
 from omniforge_graph.graphql.transport.engine import Engine, StrawberrySchema
 from omniforge_graph.graphql.transport.headers import headers_of
-from omniforge_graph.graphql.transport.http import HttpEndpoint, MakeContext, Observe, Repeatable, send_answer
+from omniforge_graph.graphql.transport.http import HttpEndpoint, Observe, send_answer
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask
 from omniforge_graph.graphql.transport.negotiation import HTML, negotiate
@@ -78,7 +79,7 @@ class GraphQLApp:
         self._otherwise = otherwise or _not_found
         self.door = HttpEndpoint(
             self._engine,
-            make_context,
+            Answerer(self._engine, make_context, repeatable or _never, context_headers),
             self._mask,
             path=path,
             otherwise=self._others,
@@ -86,8 +87,6 @@ class GraphQLApp:
             timeout=request_timeout,
             allowed_origins=self._allowed_origins,
             observe=observe or _nobody,
-            repeatable=repeatable or _never,
-            context_headers=context_headers,
         )
         """The application itself, for a server that calls it directly: an object around it costs each request."""
         self._graphiql = graphiql

@@ -137,13 +137,25 @@ class Engine:
             return self.failed(error, operation.name)
         return await self._execute(operation, read_variables(variables), context, self._timeout - (spent or 0.0))
 
-    def repeat(
-        self, operation: Operation, plan: Plan, values: Mapping[str, Any], context: Any
+    def read(self, operation: Operation, variables: msgspec.Raw) -> Mapping[str, Any] | None:
+        """Return a query's variables as its plan takes them; None if it has no plan, or one that steps aside."""
+        plan = operation.planning.plan
+        if not isinstance(plan, Plan):
+            return None
+        try:
+            return plan.read(variables)
+        except StepAside:
+            return None
+
+    def query(
+        self, operation: Operation, values: Mapping[str, Any], context: Any
     ) -> Response | Waiting[Response | None] | None:
-        """Execute a query by its plan, with the values of its variables read before.
+        """Execute a query by its plan, with what `read` returned for it.
 
         None if the plan steps aside. What waits is returned as such: nothing else here takes a coroutine.
         """
+        plan = operation.planning.plan
+        assert isinstance(plan, Plan), "it has read the variables"
         try:
             data = at_once(plan.start(context, values), self._timeout, self._late)
         except StepAside:
@@ -151,10 +163,10 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         if isinstance(data, Waiting):
-            return Waiting(self._repeated(data, operation))
+            return Waiting(self._queried(data, operation))
         return Response(data, (), True, 200, None, True)
 
-    async def _repeated(self, data: Waiting[Any], operation: Operation) -> Response | None:
+    async def _queried(self, data: Waiting[Any], operation: Operation) -> Response | None:
         try:
             return Response(await data.rest, planned=True)
         except StepAside:

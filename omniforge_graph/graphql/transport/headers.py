@@ -6,13 +6,16 @@ from starlette.types import Scope
 
 
 class Headers(Mapping[str, str]):
-    """Headers by lower-case name; one sent several times is joined by commas."""
+    """Headers by lower-case name; one sent several times is joined by commas. A dict is taken as it is."""
 
     __slots__ = ("raw",)
 
-    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]] | dict[bytes, bytes]) -> None:
+        if isinstance(pairs, dict):
+            self.raw = pairs
+            return
         listed = pairs if type(pairs) is list else list(pairs)
-        self.raw: dict[bytes, bytes] = dict(listed)
+        self.raw = dict(listed)
         if len(self.raw) < len(listed):
             self.raw.clear()
             for name, value in listed:

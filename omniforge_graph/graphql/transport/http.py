@@ -1,18 +1,15 @@
 """GraphQL over HTTP, as its specification describes it, for raw ASGI."""
 
 from collections.abc import Callable, Collection
-from functools import partial
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
-from graphql import OperationType
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from omniforge_graph.graphql.plans import Plan
+from omniforge_graph.graphql.transport.answering import Answerer
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
-from omniforge_graph.graphql.transport.documents import Operation
 from omniforge_graph.graphql.transport.engine import Engine
 from omniforge_graph.graphql.transport.headers import Headers
 from omniforge_graph.graphql.transport.masking import ErrorMask
@@ -25,25 +22,18 @@ from omniforge_graph.graphql.transport.reading import (
     late_body,
     read_body,
     read_get,
-    read_post,
 )
-from omniforge_graph.graphql.transport.recall import LONGEST_BODY, Again, Recall, Recalled
+from omniforge_graph.graphql.transport.recall import LONGEST_BODY
 from omniforge_graph.graphql.transport.request import ProtocolError, Request
 from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
 from omniforge_graph.telemetry import GRAPHQL_CORE, PLAN, REFUSED
 
-MakeContext: TypeAlias = Callable[[Headers, BackgroundQueue], Any]
-"""Makes the context of an operation from the request's headers (by lower-case name) and its queue of later jobs."""
-
 Observe: TypeAlias = Callable[[int, int, float], None]
 """Is told of each HTTP request: PLAN, GRAPHQL_CORE or REFUSED, its status and the seconds it took."""
 
-Repeatable: TypeAlias = Callable[[Any], Again | None]
-"""Told a context in which an answer was made, returns what to ask before the same is answered to the same body.
-
-It should be the same function for all that depends on the same things: answers are shared by it.
-"""
+Opened: TypeAlias = tuple[str, dict[bytes, bytes], Message | Waiting[Message]]
+"""A POST whose headers were looked at: the answer's media type, the headers, and the first message."""
 
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -67,7 +57,7 @@ class HttpEndpoint:
     def __init__(
         self,
         engine: Engine,
-        make_context: MakeContext,
+        answerer: Answerer,
         mask: ErrorMask,
         *,
         path: str,
@@ -76,11 +66,9 @@ class HttpEndpoint:
         timeout: float,
         allowed_origins: Collection[str],
         observe: Observe,
-        repeatable: Repeatable,
-        context_headers: frozenset[bytes],
     ) -> None:
         self._engine = engine
-        self._make_context = make_context
+        self._answerer = answerer
         self._mask = mask
         self._path = path
         self._otherwise = otherwise
@@ -88,9 +76,6 @@ class HttpEndpoint:
         self._timeout = timeout
         self._allowed_origins = allowed_origins
         self._observe = observe
-        self._repeatable = repeatable
-        self._is_plain = context_headers.isdisjoint
-        self._recall = Recall()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve anything: a POST to the endpoint here, all else by `otherwise`.
@@ -113,37 +98,36 @@ class HttpEndpoint:
             return await self.serve(scope, receive, send)
         first = at_once(receive(), self._timeout, late_body)
         if isinstance(first, Waiting) or first.get("more_body", False):
-            return await self.serve(scope, receive, send, first)
-        answer = self._recall.answer_to(first.get("body", b""))
-        if answer is None or not self._is_plain(headers) or not answer.again():
-            return await self.serve(scope, receive, send, first)
+            return await self.serve(scope, receive, send, (media, headers, first))
+        answer = self._answerer.again(first.get("body", b""), headers)
+        if answer is None:
+            return await self.serve(scope, receive, send, (media, headers, first))
         fixed = [_CONTENT_TYPE[media], answer.content_length]
         await send({"type": "http.response.start", "status": 200, "headers": fixed})
         await send({"type": "http.response.body", "body": answer.body})
         return self._observe(PLAN, 200, perf_counter() - began)
 
-    async def serve(
-        self, scope: Scope, receive: Receive, send: Send, first: Message | Waiting[Message] | None = None
-    ) -> None:
-        """Serve one HTTP request to the endpoint; `first` is its first message if that has been asked for."""
+    async def serve(self, scope: Scope, receive: Receive, send: Send, opened: Opened | None = None) -> None:
+        """Serve one HTTP request to the endpoint, or go on with a POST that was opened."""
         began = perf_counter()
-        headers, method, media = Headers(scope["headers"]), scope["method"], JSON
-        background = BackgroundQueue()
+        media, method, background = JSON, scope["method"], BackgroundQueue()
         try:
-            media = choose_media(headers.raw.get(b"accept"))
+            if opened is None:
+                headers = Headers(scope["headers"])
+                media = choose_media(headers.raw.get(b"accept"))
             if method == "POST":
-                check_post(headers, self._max_body_bytes)
-                first = first or at_once(receive(), self._timeout, late_body)
+                if opened is None:
+                    check_post(headers, self._max_body_bytes)
+                    first = at_once(receive(), self._timeout, late_body)
+                else:
+                    media, raw, first = opened
+                    headers = Headers(raw)
                 if isinstance(first, Waiting):
                     first = await first.rest
-                text = body_of(first, self._max_body_bytes) or await self._rest(first, receive)
-                recalled = self._recall.get(text)
-                if recalled is None:
-                    response = await self._answer(read_post(text), method, headers, background, text)
-                else:
-                    response = await self._repeat(recalled, headers, background, text)
+                body = body_of(first, self._max_body_bytes) or await self._rest(first, receive)
+                response = await self._answerer.post(body, headers, background)
             else:
-                response = await self._answer(self._read_get(scope, headers), method, headers, background)
+                response = await self._answerer.get(self._read_get(scope, headers), headers, background)
             # Clients of plain JSON expect 200 for whatever a GraphQL server understood well enough to refuse.
             status = 200 if media is JSON and response.status == 400 else response.status
         except ProtocolError as error:
@@ -151,60 +135,22 @@ class HttpEndpoint:
         except ClientGoneError:
             return self._observe(REFUSED, 499, perf_counter() - began)
         try:
-            body = encode(response.body())
+            text = encode(response.body())
         except (TypeError, ValueError, RecursionError) as error:
             background.drop()  # this client gets no answer, so what depends on one is dropped
             response = self._engine.failed(error)
-            body, status = encode(response.body()), response.status
+            text, status = encode(response.body()), response.status
         fixed = [_CONTENT_TYPE[media]] if status == 200 and method == "POST" else headers_for(media, status, response)
-        await send_answer(send, status, fixed, body)
+        await send_answer(send, status, fixed, text)
         kind = REFUSED if not response.executed else PLAN if response.planned else GRAPHQL_CORE
         self._observe(kind, status, perf_counter() - began)
         if background:
             await background.run(self._mask)
         return None
 
-    async def _repeat(self, recalled: Recalled, headers: Headers, background: BackgroundQueue, text: bytes) -> Response:
-        """Execute what a body that is remembered said, with what was read of it."""
-        operation = recalled.operation()
-        plan = operation.planning.plan if operation is not None else None
-        if operation is None or not isinstance(plan, Plan):
-            return await self._answer(read_post(text), "POST", headers, background, text)
-        began, contexts = perf_counter(), partial(self._make_context, headers, background)
-        try:
-            context = contexts()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
-            return self._engine.failed(error, operation.name)
-        response = self._engine.repeat(operation, plan, recalled.values, context)
-        if isinstance(response, Waiting):
-            response = await response.rest
-        elif response is not None and response.data is not None and not background and self._is_plain(headers.raw):
-            again = self._repeatable(context)
-            if again is not None:
-                self._recall.keep_answer(text, response.data, again)
-        if response is not None:
-            return response
-        variables, spent = read_post(text).variables, perf_counter() - began
-        return await self._engine.execute(operation, variables, contexts, background, spent=spent)
-
     async def _rest(self, first: Message, receive: Receive) -> bytes:
         rest = read_body(first, receive, self._max_body_bytes)
         return await in_time(rest, self._timeout, late_body)
-
-    async def _answer(
-        self, request: Request, method: str, headers: Headers, background: BackgroundQueue, text: bytes = b""
-    ) -> Response:
-        operation = self._engine.prepare(request)
-        if isinstance(operation, Response):
-            return operation
-        if operation.kind is not OperationType.QUERY:
-            check_method(operation, method)
-        contexts = partial(self._make_context, headers, background)
-        response = await self._engine.execute(operation, request.variables, contexts, background)
-        plan = operation.planning.plan
-        if response.planned and text and isinstance(plan, Plan) and self._recall.is_worth(text):
-            self._recall.keep(text, Recalled(operation, plan.read(request.variables)))
-        return response
 
     def _read_get(self, scope: Scope, headers: Headers) -> Request:
         if scope["method"] != "GET":
@@ -224,15 +170,6 @@ def choose_media(accept: bytes | None) -> str:
         message = f"The answer comes as {GRAPHQL_JSON} or {JSON}; accept one of them."
         raise ProtocolError(406, Code.NOT_ACCEPTABLE, message)
     return accepted
-
-
-def check_method(operation: Operation, method: str) -> None:
-    """Refuse what does not belong on this method: changes on GET, streams on both."""
-    if operation.kind is OperationType.SUBSCRIPTION:
-        message = "Subscriptions run over WebSocket at this address, with the subprotocol graphql-transport-ws."
-        raise ProtocolError(400, Code.SUBSCRIPTION_OVER_HTTP, message)
-    if operation.kind is OperationType.MUTATION and method == "GET":
-        raise ProtocolError(405, Code.METHOD_NOT_ALLOWED, "A mutation is never executed by GET; use POST.")
 
 
 def headers_for(media: str, status: int, response: Response) -> HeaderList:

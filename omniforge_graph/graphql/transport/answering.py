@@ -1,0 +1,115 @@
+"""What a request asks, answered: from memory, by a plan or by graphql-core."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from time import perf_counter
+from typing import Any, TypeAlias
+
+from graphql import OperationType
+
+from omniforge_graph.graphql.transport.background import BackgroundQueue
+from omniforge_graph.graphql.transport.codes import Code
+from omniforge_graph.graphql.transport.documents import Operation
+from omniforge_graph.graphql.transport.engine import Engine
+from omniforge_graph.graphql.transport.headers import Headers
+from omniforge_graph.graphql.transport.reading import read_post
+from omniforge_graph.graphql.transport.recall import Again, Answer, Recall, Recalled
+from omniforge_graph.graphql.transport.request import ProtocolError, Request
+from omniforge_graph.graphql.transport.response import Response
+from omniforge_graph.graphql.transport.stepping import Waiting
+
+MakeContext: TypeAlias = Callable[[Headers, BackgroundQueue], Any]
+"""Makes the context of an operation from the request's headers (by lower-case name) and its queue of later jobs."""
+
+Repeatable: TypeAlias = Callable[[Any], Again | None]
+"""Told a context in which an answer was made, returns what to ask before the same is answered to the same body.
+
+It should be the same function for all that depends on the same things: answers are shared by it.
+"""
+
+
+class Answerer:
+    """Answers requests that a transport has read."""
+
+    def __init__(
+        self, engine: Engine, make_context: MakeContext, repeatable: Repeatable, context_headers: frozenset[bytes]
+    ) -> None:
+        self._engine = engine
+        self._make_context = make_context
+        self._repeatable = repeatable
+        self._is_plain = context_headers.isdisjoint
+        self._recall = Recall()
+        self._answer_to = self._recall.answer_to
+
+    def again(self, body: bytes, headers: dict[bytes, bytes]) -> Answer | None:
+        """Return the answer to a body that was given before, if it is the right one once more."""
+        answer = self._answer_to(body)
+        if answer is None or not self._is_plain(headers) or not answer.again():
+            return None
+        return answer
+
+    async def post(self, body: bytes, headers: Headers, background: BackgroundQueue) -> Response:
+        """Answer the body of a POST: a query that has a plan by that, and with what is remembered of the body.
+
+        Raises:
+            ProtocolError: it is no GraphQL request.
+        """
+        recalled, request = self._recall.get(body), None
+        operation: Operation | Response | None = None if recalled is None else recalled.operation()
+        if recalled is not None and isinstance(operation, Operation):
+            values = recalled.values
+        else:
+            recalled, request = None, read_post(body)
+            operation = self._engine.prepare(request)
+            if isinstance(operation, Response):
+                return operation
+            planned = self._engine.read(operation, request.variables)
+            if planned is None:
+                return await self._execute(operation, request, "POST", headers, background)
+            values = planned
+        began, is_late = perf_counter(), False
+        try:
+            context = self._make_context(headers, background)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
+            return self._engine.failed(error, operation.name)
+        response = self._engine.query(operation, values, context)
+        if isinstance(response, Waiting):
+            response, is_late = await response.rest, True
+        if response is None:
+            spent, contexts = perf_counter() - began, partial(self._make_context, headers, background)
+            variables = (request or read_post(body)).variables
+            return await self._engine.execute(operation, variables, contexts, background, spent=spent)
+        if recalled is not None:
+            if response.data is not None and not is_late and not background and self._is_plain(headers.raw):
+                self._keep(body, response.data, context)
+        elif response.data is not None and self._recall.is_worth(body):
+            self._recall.keep(body, Recalled(operation, values))
+        return response
+
+    def _keep(self, body: bytes, data: Mapping[str, Any], context: Any) -> None:
+        again = self._repeatable(context)
+        if again is not None:
+            self._recall.keep_answer(body, data, again)
+
+    async def get(self, request: Request, headers: Headers, background: BackgroundQueue) -> Response:
+        """Answer a GET. Raises `ProtocolError` if it asks for more than a query."""
+        operation = self._engine.prepare(request)
+        if isinstance(operation, Response):
+            return operation
+        return await self._execute(operation, request, "GET", headers, background)
+
+    async def _execute(
+        self, operation: Operation, request: Request, method: str, headers: Headers, background: BackgroundQueue
+    ) -> Response:
+        check_method(operation, method)
+        contexts = partial(self._make_context, headers, background)
+        return await self._engine.execute(operation, request.variables, contexts, background)
+
+
+def check_method(operation: Operation, method: str) -> None:
+    """Refuse what does not belong on this method: changes on GET, streams on both."""
+    if operation.kind is OperationType.SUBSCRIPTION:
+        message = "Subscriptions run over WebSocket at this address, with the subprotocol graphql-transport-ws."
+        raise ProtocolError(400, Code.SUBSCRIPTION_OVER_HTTP, message)
+    if operation.kind is OperationType.MUTATION and method == "GET":
+        raise ProtocolError(405, Code.METHOD_NOT_ALLOWED, "A mutation is never executed by GET; use POST.")
