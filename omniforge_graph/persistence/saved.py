@@ -5,6 +5,7 @@ The first line says what the file is, then comes one prompt a line, and the last
 
 import logging
 import os
+import platform
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -64,7 +65,9 @@ class SnapshotFile:
 
     def save(self, at: datetime, entries: Sequence[PromptEntry]) -> None:
         """Replace the file. Raises `OSError`, and leaves the former file then."""
-        folder, temporary = self._path.parent, self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        # Containers that share the folder have equal process ids.
+        mark = f"{platform.node()}.{os.getpid()}"
+        folder, temporary = self._path.parent, self._path.with_name(f".{self._path.name}.{mark}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary.unlink(missing_ok=True)
         try:

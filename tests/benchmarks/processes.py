@@ -54,7 +54,8 @@ def load_client() -> Iterator[Executor]:
 def our_server(database_url: str, folder: Path) -> Iterator[int]:
     """Serve a database with one worker; yield the port."""
     command = ["omniforge_graph", "serve", "--no-demo", "--workers", "1", "--database-url", database_url]
-    with _serving([*command, "--log-level", "warning"], "/health/ready", folder) as port:
+    command += ["--state-dir", str(folder / "state"), "--log-level", "warning"]
+    with _serving(command, "/health/ready", folder) as port:
         yield port
 
 
