@@ -45,7 +45,7 @@ class Shop:
             sent.append(message)
 
         scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b""}
-        scope["headers"] = [(b"content-type", b"application/json"), *headers]
+        scope["headers"] = [*({b"content-type": b"application/json"} | dict(headers)).items()]
         await self.app(scope, receive, send)
         assert dict(sent[0]["headers"])[b"content-length"] == b"%d" % len(sent[1]["body"])
         return json.loads(sent[1]["body"])
@@ -141,6 +141,26 @@ async def test_an_exposure_that_was_dropped_is_tracked_by_the_next_request(shop,
     shop.services.tracker._waiting.clear()
     assert (await shop.executed())[1]
     assert shop.services.telemetry.exposures_tracked == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "again"),
+    [
+        (b"content-type", b"application/json; charset=utf-8", True),
+        (b"content-type", b"application/json;charset=UTF-8", True),
+        (b"content-type", b"Application/JSON", False),  # right, but looked at each time
+        (b"accept", b"*/*", True),
+        (b"accept", b"application/graphql-response+json, application/json;q=0.9", True),
+        (b"accept", b"", True),
+        (b"user-agent", b"something", True),
+        (b"content-length", b"123456", False),
+    ],
+)
+async def test_common_headers_are_no_reason_to_execute(shop, running, name, value, again):
+    first = await settle(shop)
+    answer, executed = await shop.executed(headers=[(name, value)])
+    assert executed is not again
+    assert answer == first
 
 
 async def test_units_share_their_answers(shop, running):

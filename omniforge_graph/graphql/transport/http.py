@@ -1,6 +1,7 @@
 """GraphQL over HTTP, as its specification describes it, for raw ASGI."""
 
 from collections.abc import Callable, Collection
+from itertools import product
 from time import perf_counter
 from typing import Final, TypeAlias
 
@@ -38,8 +39,13 @@ Opened: TypeAlias = tuple[str, dict[bytes, bytes], Message | Waiting[Message]]
 HeaderList: TypeAlias = list[tuple[bytes, bytes]]
 
 _CONTENT_TYPE: Final = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, GRAPHQL_JSON)}
-_PLAIN_MEDIA: Final = {None: JSON, b"*/*": JSON, JSON.encode(): JSON, GRAPHQL_JSON.encode(): GRAPHQL_JSON}
-"""What `choose_media` returns for what nearly all clients send."""
+_MEDIA: Final = {None: JSON, b"*/*": JSON, JSON.encode(): JSON, GRAPHQL_JSON.encode(): GRAPHQL_JSON}
+"""What `negotiate` returns for what most clients accept."""
+_JSON_TYPES: Final = frozenset({
+    b"application/json",
+    *(b"application/json;%scharset=%s" % each for each in product((b"", b" "), (b"utf-8", b"UTF-8"))),
+})  # fmt: skip
+"""As what nearly all clients send their bodies."""
 _SHORT: Final = len(str(LONGEST_BODY))
 """Digits of the length of a body that may have been remembered."""
 _MAY_BE_KEPT: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"vary", b"Accept")]
@@ -87,10 +93,11 @@ class HttpEndpoint:
         began = perf_counter()
         listed = scope["headers"]
         headers = dict(listed)
-        media = _PLAIN_MEDIA.get(headers.get(b"accept"))
+        accept = headers.get(b"accept")
+        media = _MEDIA.get(accept) or negotiate(accept)
         if (
-            media is None
-            or headers.get(b"content-type") != b"application/json"
+            media not in _CONTENT_TYPE
+            or headers.get(b"content-type") not in _JSON_TYPES
             or b"content-encoding" in headers
             or len(headers.get(b"content-length", b"")) > _SHORT
             or len(headers) < len(listed)
