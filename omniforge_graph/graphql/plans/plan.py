@@ -46,17 +46,7 @@ class Plan:
             context: what resolvers get as their info's context.
             variables: the JSON of the request's variables; None if there are none.
         """
-        return self.start(context, self._reader.read(variables))
-
-    def read(self, variables: bytes | msgspec.Raw | None) -> Mapping[str, Any]:
-        """Return the values of the variables, for `start` as often as they come again; `StepAside` if they do not fit.
-
-        They are shared then: resolvers must not change their arguments.
-        """
-        return self._reader.read(variables)
-
-    def start(self, context: Any, values: Mapping[str, Any]) -> Coroutine[Any, Any, dict[str, Any]]:
-        """Do what `run` does, for values that were read before."""
+        values = self._reader.read(variables)
         return (self._main or self._choose(values))(context, values)
 
     def _choose(self, values: Mapping[str, Any]) -> Main:

@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 
 from graphql import OperationType
 
+from omniforge_graph.graphql.plans import Plan
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import Operation
 from omniforge_graph.graphql.transport.engine import Engine
 from omniforge_graph.graphql.transport.headers import Headers
 from omniforge_graph.graphql.transport.reading import read_post
-from omniforge_graph.graphql.transport.recall import Again, Answer, Recall, Recalled
+from omniforge_graph.graphql.transport.recall import Again, Answer, Recall
 from omniforge_graph.graphql.transport.request import ProtocolError, Request
 from omniforge_graph.graphql.transport.response import Response
 from omniforge_graph.graphql.transport.stepping import Waiting
@@ -39,7 +40,7 @@ class Answerer:
         self._repeatable = repeatable
         self._is_plain = context_headers.isdisjoint
         self._recall = Recall()
-        self._answer_to = self._recall.answer_to
+        self._answer_to = self._recall.get
 
     def again(self, body: bytes, headers: dict[bytes, bytes]) -> Answer | None:
         """Return the answer to a body that was given before, if it is the right one once more."""
@@ -49,47 +50,37 @@ class Answerer:
         return answer
 
     async def post(self, body: bytes, headers: Headers, background: BackgroundQueue) -> Response:
-        """Answer the body of a POST: a query that has a plan by that, and with what is remembered of the body.
+        """Answer the body of a POST: a query that has a plan by that, and perhaps remember the answer.
 
         Raises:
             ProtocolError: it is no GraphQL request.
         """
-        recalled, request = self._recall.get(body), None
-        operation: Operation | Response | None = None if recalled is None else recalled.operation()
-        if recalled is not None and isinstance(operation, Operation):
-            values = recalled.values
-        else:
-            recalled, request = None, read_post(body)
-            operation = self._engine.prepare(request)
-            if isinstance(operation, Response):
-                return operation
-            planned = self._engine.read(operation, request.variables)
-            if planned is None:
-                return await self._execute(operation, request, "POST", headers, background)
-            values = planned
-        began, is_late = perf_counter(), False
+        request = read_post(body)
+        operation = self._engine.prepare(request)
+        if isinstance(operation, Response):
+            return operation
+        plan = operation.planning.plan
+        if not isinstance(plan, Plan):
+            return await self._execute(operation, request, "POST", headers, background)
+        began = perf_counter()
         try:
             context = self._make_context(headers, background)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self._engine.failed(error, operation.name)
-        response = self._engine.query(operation, values, context)
+        response = self._engine.query(operation, plan, request.variables, context)
         if isinstance(response, Waiting):
-            response, is_late = await response.rest, True
-        if response is None:
-            spent, contexts = perf_counter() - began, partial(self._make_context, headers, background)
-            variables = (request or read_post(body)).variables
-            return await self._engine.execute(operation, variables, contexts, background, spent=spent)
-        if recalled is not None:
-            if response.data is not None and not is_late and not background and self._is_plain(headers.raw):
-                self._keep(body, response.data, context)
-        elif response.data is not None and self._recall.is_worth(body):
-            self._recall.keep(body, Recalled(operation, values))
-        return response
+            response = await response.rest
+        elif response is not None and response.data is not None and not background:
+            self._remember(body, headers, response.data, context)
+        if response is not None:
+            return response
+        spent, contexts = perf_counter() - began, partial(self._make_context, headers, background)
+        return await self._engine.execute(operation, request.variables, contexts, background, spent=spent)
 
-    def _keep(self, body: bytes, data: Mapping[str, Any], context: Any) -> None:
+    def _remember(self, body: bytes, headers: Headers, data: Mapping[str, Any], context: Any) -> None:
         again = self._repeatable(context)
-        if again is not None:
-            self._recall.keep_answer(body, data, again)
+        if again is not None and self._is_plain(headers.raw) and self._recall.is_worth(body):
+            self._recall.keep(body, data, again)
 
     async def get(self, request: Request, headers: Headers, background: BackgroundQueue) -> Response:
         """Answer a GET. Raises `ProtocolError` if it asks for more than a query."""

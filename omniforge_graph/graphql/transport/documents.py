@@ -29,7 +29,7 @@ from omniforge_graph.graphql.transport.structure import StructureCheck
 MAX_VALIDATION_ERRORS = 20
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class Operation:
     """An operation of a valid document within the limits: ready to be executed any number of times."""
 

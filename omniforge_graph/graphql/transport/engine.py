@@ -137,27 +137,15 @@ class Engine:
             return self.failed(error, operation.name)
         return await self._execute(operation, read_variables(variables), context, self._timeout - (spent or 0.0))
 
-    def read(self, operation: Operation, variables: msgspec.Raw) -> Mapping[str, Any] | None:
-        """Return a query's variables as its plan takes them; None if it has no plan, or one that steps aside."""
-        plan = operation.planning.plan
-        if not isinstance(plan, Plan):
-            return None
-        try:
-            return plan.read(variables)
-        except StepAside:
-            return None
-
     def query(
-        self, operation: Operation, values: Mapping[str, Any], context: Any
+        self, operation: Operation, plan: Plan, variables: msgspec.Raw, context: Any
     ) -> Response | Waiting[Response | None] | None:
-        """Execute a query by its plan, with what `read` returned for it.
+        """Execute a query by its plan; None if that steps aside.
 
-        None if the plan steps aside. What waits is returned as such: nothing else here takes a coroutine.
+        What waits is returned as such: nothing else here takes a coroutine.
         """
-        plan = operation.planning.plan
-        assert isinstance(plan, Plan), "it has read the variables"
         try:
-            data = at_once(plan.start(context, values), self._timeout, self._late)
+            data = at_once(plan.run(context, variables), self._timeout, self._late)
         except StepAside:
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
