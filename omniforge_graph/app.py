@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import SchemaError, UnavailableError
-from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller
+from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller, vary
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import WEIGHTS, schema
@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         plans=settings.operation_plans,
         observe=telemetry.request,
         repeatable=repeatable,
-        context_headers=CALLER_HEADERS,
+        vary=vary,
     )
 
     if not settings.allowed_origins:

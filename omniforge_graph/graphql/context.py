@@ -1,5 +1,6 @@
 """What every resolver of one request shares: the use cases, who asks, and what is collected to be loaded together."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, TypeAlias
@@ -16,7 +17,11 @@ ACTOR_HEADER = "omniforge-actor"
 TENANT_HEADER = "omniforge-tenant"
 REQUEST_ID_HEADER = "x-request-id"
 
-CALLER_HEADERS: Final = frozenset(name.encode() for name in (ACTOR_HEADER, TENANT_HEADER, REQUEST_ID_HEADER))
+_ACTOR, _TENANT, _REQUEST_ID = (name.encode() for name in (ACTOR_HEADER, TENANT_HEADER, REQUEST_ID_HEADER))
+CALLER_HEADERS: Final = frozenset({_ACTOR, _TENANT, _REQUEST_ID})
+
+_ORDINARY: Final = re.compile(rb"[!-~](?:[ -~]{0,98}[!-~])?").fullmatch
+"""Matches what is certainly an actor or a request's id."""
 
 ANONYMOUS: Final = Caller(actor="anonymous")
 """Who asks when none of `CALLER_HEADERS` was sent."""
@@ -56,6 +61,19 @@ def read_caller(headers: Mapping[str, str]) -> Caller:
         tenant_id=_read(headers, TENANT_HEADER),
         request_id=_read(headers, REQUEST_ID_HEADER),
     )
+
+
+def vary(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """Return what of the headers the answer to a query depends on: the tenant. None if `read_caller` must see them.
+
+    Who asks, and in which request, is for the history of changes.
+    """
+    if CALLER_HEADERS.isdisjoint(headers):
+        return b""
+    told = headers.get(_ACTOR), headers.get(_REQUEST_ID)
+    if any(each and not _ORDINARY(each) for each in told):
+        return None
+    return headers.get(_TENANT, b"")
 
 
 def _read(headers: Mapping[str, str], name: str) -> str | None:

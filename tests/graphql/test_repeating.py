@@ -5,7 +5,7 @@ import json
 import pytest
 
 from omniforge_graph.domain.prompt import PromptDraft, VersionDraft
-from omniforge_graph.graphql.context import CALLER_HEADERS, Context, read_caller
+from omniforge_graph.graphql.context import Context, read_caller, vary
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import schema
 from omniforge_graph.graphql.transport import GraphQLApp
@@ -25,9 +25,7 @@ class Shop:
     def __init__(self, services):
         self.services = services
         self.contexts = 0
-        self.app = GraphQLApp(
-            schema, self.make_context, repeatable=repeatable, context_headers=CALLER_HEADERS, graphiql=False
-        )
+        self.app = GraphQLApp(schema, self.make_context, repeatable=repeatable, vary=vary, graphiql=False)
 
     def make_context(self, headers, background):
         self.contexts += 1
@@ -173,17 +171,37 @@ async def test_units_share_their_answers(shop, running):
     assert len({id(answer) for answer in recall._answered.values()}) == 2
 
 
-async def test_who_asks_is_always_looked_at(shop, running):
+async def test_each_tenants_callers_have_their_own(shop, running):
     answer = await settle(shop)
     own = [(b"omniforge-tenant", b"acme")]
-    assert [await shop.executed(headers=own) for _ in range(TIMES)] == [(answer, True)] * TIMES
-    foreign, executed = await shop.executed(headers=[(b"omniforge-tenant", b"rival")])
-    assert executed
-    assert foreign["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-    bad, executed = await shop.executed(headers=[(b"omniforge-actor", b"\x00")])
-    assert executed
-    assert bad["errors"][0]["extensions"]["code"] == "INVALID_TEXT"
+    assert await shop.executed(headers=own) == (answer, True)
+    assert await settle(shop, headers=own) == answer
+    for _ in range(TIMES):
+        foreign, executed = await shop.executed(headers=[(b"omniforge-tenant", b"rival")])
+        assert executed
+        assert foreign["errors"][0]["extensions"]["code"] == "FORBIDDEN"
     assert await shop.executed() == (answer, False)
+    assert await shop.executed(headers=own) == (answer, False)
+
+
+async def test_who_asks_and_in_which_request_makes_no_difference(shop, running):
+    answer = await settle(shop)
+    for number in range(TIMES):
+        headers = [(b"x-request-id", b"id-%d" % number), (b"omniforge-actor", b"Ann %d" % number)]
+        assert await shop.executed(headers=headers) == (answer, False)
+    assert await shop.executed(headers=[(b"x-request-id", b""), (b"omniforge-tenant", b"")]) == (answer, False)
+    assert await shop.executed(headers=[(b"omniforge-actor", "Zoë".encode())]) == (answer, True)
+
+
+@pytest.mark.parametrize("name", [b"omniforge-actor", b"omniforge-tenant", b"x-request-id"])
+@pytest.mark.parametrize("value", [b"\x00", b" ", b"x" * 300, b"a\nb\x7f\x00", b"\xed\xa0\x80"])
+async def test_a_bad_header_is_refused_each_time(shop, running, name, value):
+    await settle(shop)
+    before = await shop.ask(headers=[(name, value)])
+    for _ in range(TIMES):
+        assert await shop.executed(headers=[(name, value)]) == (before, True)
+    if b"\x00" in value or value == b" ":
+        assert before["errors"][0]["extensions"]["code"] == "INVALID_TEXT"
 
 
 @pytest.mark.parametrize(

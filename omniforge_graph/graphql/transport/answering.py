@@ -29,25 +29,31 @@ It should be the same function for all that depends on the same things: answers 
 """
 
 
+Vary: TypeAlias = Callable[[Mapping[bytes, bytes]], bytes | None]
+"""Told the headers of a request, returns what of them an answer depends on; None if the request must be executed.
+
+An answer is given again only to the same body with the same part of the headers, which holds no zero byte.
+"""
+
+
 class Answerer:
     """Answers requests that a transport has read."""
 
-    def __init__(
-        self, engine: Engine, make_context: MakeContext, repeatable: Repeatable, context_headers: frozenset[bytes]
-    ) -> None:
+    def __init__(self, engine: Engine, make_context: MakeContext, repeatable: Repeatable, vary: Vary) -> None:
         self._engine = engine
         self._make_context = make_context
         self._repeatable = repeatable
-        self._is_plain = context_headers.isdisjoint
+        self._vary = vary
         self._recall = Recall()
         self._answer_to = self._recall.get
 
     def again(self, body: bytes, headers: dict[bytes, bytes]) -> Answer | None:
         """Return the answer to a body that was given before, if it is the right one once more."""
-        answer = self._answer_to(body)
-        if answer is None or not self._is_plain(headers) or not answer.again():
+        part = self._vary(headers)
+        if part is None:
             return None
-        return answer
+        answer = self._answer_to(_key(part, body) if part else body)
+        return answer if answer is not None and answer.again() else None
 
     async def post(self, body: bytes, headers: Headers, background: BackgroundQueue) -> Response:
         """Answer the body of a POST: a query that has a plan by that, and perhaps remember the answer.
@@ -78,9 +84,12 @@ class Answerer:
         return await self._engine.execute(operation, request.variables, contexts, background, spent=spent)
 
     def _remember(self, body: bytes, headers: Headers, data: Mapping[str, Any], context: Any) -> None:
-        again = self._repeatable(context)
-        if again is not None and self._is_plain(headers.raw) and self._recall.is_worth(body):
-            self._recall.keep(body, data, again)
+        again, part = self._repeatable(context), self._vary(headers.raw)
+        if again is None or part is None:
+            return
+        key = _key(part, body) if part else body
+        if self._recall.is_worth(key):
+            self._recall.keep(key, data, again)
 
     async def get(self, request: Request, headers: Headers, background: BackgroundQueue) -> Response:
         """Answer a GET. Raises `ProtocolError` if it asks for more than a query."""
@@ -95,6 +104,11 @@ class Answerer:
         check_method(operation, method)
         contexts = partial(self._make_context, headers, background)
         return await self._engine.execute(operation, request.variables, contexts, background)
+
+
+def _key(part: bytes, body: bytes) -> bytes:
+    """Return both as one; no body that has an answer holds a zero byte, so it is not another one's key."""
+    return part + b"\0" + body
 
 
 def check_method(operation: Operation, method: str) -> None:

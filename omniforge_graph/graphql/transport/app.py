@@ -8,7 +8,7 @@ from graphql import GraphQLSchema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from omniforge_graph.graphql.graphiql import CONTENT_SECURITY_POLICY, Asset, Assets, load_assets, render_page
-from omniforge_graph.graphql.transport.answering import Answerer, MakeContext, Repeatable
+from omniforge_graph.graphql.transport.answering import Answerer, MakeContext, Repeatable, Vary
 from omniforge_graph.graphql.transport.engine import Engine, StrawberrySchema
 from omniforge_graph.graphql.transport.headers import headers_of
 from omniforge_graph.graphql.transport.http import HttpEndpoint, Observe, send_answer
@@ -40,8 +40,8 @@ class GraphQLApp:
         repeatable: told a context in which a query was answered with one value that never changes, returns a function
             that tells whether the same body would be answered with the same value once more, or None. For what is asked
             again and again and costs less than its own execution.
-        context_headers: the lower-case names of all headers that `make_context` reads. Requests that send one of them
-            are executed each time.
+        vary: told a request's headers by their lower-case names, returns what of them an answer that is given again
+            depends on, beside the body; None if the request must be executed, as without it.
         graphiql: whether browsers get GraphiQL.
         default_query: what GraphiQL shows at first.
         title: the title of GraphiQL's page.
@@ -63,7 +63,7 @@ class GraphQLApp:
         plans: bool = True,
         observe: Observe | None = None,
         repeatable: Repeatable | None = None,
-        context_headers: frozenset[bytes] = frozenset(),
+        vary: Vary | None = None,
         graphiql: bool = True,
         default_query: str = "",
         title: str = "GraphiQL",
@@ -79,7 +79,7 @@ class GraphQLApp:
         self._otherwise = otherwise or _not_found
         self.door = HttpEndpoint(
             self._engine,
-            Answerer(self._engine, make_context, repeatable or _never, context_headers),
+            Answerer(self._engine, make_context, repeatable or _never, vary or _whatever),
             self._mask,
             path=path,
             otherwise=self._others,
@@ -183,3 +183,7 @@ def _nobody(_kind: int, _status: int, _seconds: float) -> None:
 
 def _never(_context: object) -> None:
     """Let no answer be given again."""
+
+
+def _whatever(_headers: object) -> None:
+    """Have every request executed."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller
+from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller, vary
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import WEIGHTS, schema
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Headers, Limits
@@ -66,7 +66,7 @@ class Door:
             plans=plans,
             observe=self._observe,
             repeatable=repeatable,
-            context_headers=CALLER_HEADERS,
+            vary=vary,
         )
 
     def _observe(self, kind: int, _status: int, _seconds: float) -> None:
