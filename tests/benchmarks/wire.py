@@ -33,6 +33,8 @@ query SelectVariants($prompts: [PromptSlotInput!]!, $tenantId: ID!, $unitId: ID)
   }
 }"""
 SLOTS = 100
+SLICES = 4
+"""Turns of all servers in one round: what the machine's neighbours do within a second then meets all of them."""
 FEW, MANY = 10, 1_000
 Told = Callable[[str], None]
 
@@ -116,12 +118,17 @@ def _compare(
         for name, (port, target) in servers.items()
     }
     loads = {name: replace(load, starts=_expected(load)) for name, load in loads.items()}
-    floor = _floor(echo, loads[ours])
-    found: dict[str, list[Round]] = {name: [] for name in ("echo", *loads)}
+    turns = {"echo": _floor(echo, loads[ours]), **loads}
+    found: dict[str, list[Round]] = {name: [] for name in turns}
     for place in range(shape.rounds):
         told(f"selectVariant, round {place + 1} of {shape.rounds}")
-        for name, load in {"echo": floor, **loads}.items():
-            found[name].append(client.submit(run_load, load).result())
+        slices: dict[str, list[Round]] = {name: [] for name in turns}
+        for _ in range(SLICES):
+            for name, load in turns.items():
+                piece = replace(load, seconds=load.seconds / SLICES)
+                slices[name].append(client.submit(run_load, piece).result())
+        for name, pieces in slices.items():
+            found[name].append(_joined(pieces))
     for name, rounds in found.items():
         beside = None if name.startswith(("echo", "selectVariant")) and "," not in name else found[ours]
         yield _row(name, rounds, found["echo"], beside)
@@ -208,6 +215,18 @@ def _floor(echo: int, load: Load) -> Load:
     url = f"http://127.0.0.1:{load.port}{load.target}"
     size = len(httpx.post(url, content=load.bodies[0], headers=headers).content)
     return replace(load, port=echo, target=f"/{size}", starts=b'{"data":"x')
+
+
+def _joined(pieces: list[Round]) -> Round:
+    """Return the pieces of a round as one; of the latencies the medians."""
+    return Round(
+        good=sum(each.good for each in pieces),
+        failed=sum(each.failed for each in pieces),
+        seconds=sum(each.seconds for each in pieces),
+        p50=median(each.p50 for each in pieces),
+        p99=median(each.p99 for each in pieces),
+        complaint=next((each.complaint for each in pieces if each.complaint), ""),
+    )
 
 
 def _row(name: str, rounds: list[Round], echoes: list[Round], ours: list[Round] | None) -> Rival:
