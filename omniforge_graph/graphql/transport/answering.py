@@ -28,7 +28,6 @@ Repeatable: TypeAlias = Callable[[Any], Again | None]
 It should be the same function for all that depends on the same things: answers are shared by it.
 """
 
-
 Vary: TypeAlias = Callable[[Mapping[bytes, bytes]], bytes | None]
 """Told the headers of a request, returns what of them an answer depends on; None if the request must be executed.
 
@@ -52,7 +51,7 @@ class Answerer:
         part = self._vary(headers)
         if part is None:
             return None
-        answer = self._answer_to(_key(part, body) if part else body)
+        answer = self._answer_to(_key(part, body))
         return answer if answer is not None and answer.again() else None
 
     async def post(self, body: bytes, headers: Headers, background: BackgroundQueue) -> Response:
@@ -87,7 +86,7 @@ class Answerer:
         again, part = self._repeatable(context), self._vary(headers.raw)
         if again is None or part is None:
             return
-        key = _key(part, body) if part else body
+        key = _key(part, body)
         if self._recall.is_worth(key):
             self._recall.keep(key, data, again)
 
@@ -108,7 +107,7 @@ class Answerer:
 
 def _key(part: bytes, body: bytes) -> bytes:
     """Return both as one; no body that has an answer holds a zero byte, so it is not another one's key."""
-    return part + b"\0" + body
+    return part + b"\0" + body if part else body
 
 
 def check_method(operation: Operation, method: str) -> None:

@@ -45,7 +45,7 @@ _JSON_TYPES: Final = frozenset({
     b"application/json",
     *(b"application/json;%scharset=%s" % each for each in product((b"", b" "), (b"utf-8", b"UTF-8"))),
 })  # fmt: skip
-"""As what nearly all clients send their bodies."""
+"""Those of what `check_post` accepts that nearly all clients send."""
 _SHORT: Final = len(str(LONGEST_BODY))
 """Digits of the length of a body that may have been remembered."""
 _MAY_BE_KEPT: Final = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"vary", b"Accept")]
@@ -119,16 +119,16 @@ class HttpEndpoint:
         began = perf_counter()
         media, method, background = JSON, scope["method"], BackgroundQueue()
         try:
-            if opened is None:
+            if opened is not None:
+                media, raw, first = opened
+                headers = Headers(raw)
+            else:
                 headers = Headers(scope["headers"])
                 media = choose_media(headers.raw.get(b"accept"))
-            if method == "POST":
-                if opened is None:
+                if method == "POST":
                     check_post(headers, self._max_body_bytes)
                     first = at_once(receive(), self._timeout, late_body)
-                else:
-                    media, raw, first = opened
-                    headers = Headers(raw)
+            if method == "POST":
                 if isinstance(first, Waiting):
                     first = await first.rest
                 body = body_of(first, self._max_body_bytes) or await self._rest(first, receive)

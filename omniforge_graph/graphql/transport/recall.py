@@ -1,7 +1,7 @@
 """Answers to requests that come again byte for byte: a service asks for the same unit many times.
 
 An answer is given again only where the resolver has told until when it would give the same one, and only to requests
-that nothing but their bodies tells apart.
+that nothing else tells apart.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +11,8 @@ import msgspec
 
 LONGEST_BODY: Final = 2_048
 """Bytes of a body that is worth remembering: longer ones are batches, which do not come again."""
+LONGEST_ANSWER: Final = 65_536
+"""Bytes of an answer that is worth remembering: few longer ones would take all the room."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 """Of bodies, with what it takes to find them, and of answers: some 10,000 units. To forget them takes 2 to 4 ms."""
 MOST_GLANCES: Final = 32_768
@@ -55,7 +57,7 @@ class Recall:
         return len(self._answered)
 
     def is_worth(self, body: bytes) -> bool:
-        """Note a body that could be answered again, and return whether its answer should be remembered."""
+        """Note a body that could be answered again; return whether it came before, and so is worth it."""
         if len(body) > LONGEST_BODY:
             return False
         glance = hash(body)
@@ -67,14 +69,19 @@ class Recall:
         return False
 
     def keep(self, body: bytes, data: Mapping[str, Any], again: Again) -> None:
-        """Remember the answer to a body, if all of it is one value that never changes."""
+        """Remember the answer to a body, if all of it is one value that never changes, and not too long."""
         if len(data) != 1 or type(next(iter(data.values()))) is not msgspec.Raw:
             return
         text = encode({"data": data})
+        if len(text) > LONGEST_ANSWER:
+            return
         answer = self._answers.get(text)
-        if answer is None or answer.again is not again:
-            self._size += len(text) if answer is None else 0
+        if answer is None:
+            self._size += len(text)
             answer = self._answers[text] = Answer(text, again)
+        elif answer.again is not again:
+            # Of the same bytes: other bodies keep the former one, and its bytes are counted once.
+            answer = self._answers[text] = Answer(answer.body, again)
         if body not in self._answered:
             self._size += len(body) + _ENTRY_BYTES
         self._answered[body] = answer

@@ -110,6 +110,15 @@ def test_the_memory_is_bounded_and_what_still_comes_is_soon_remembered_again(ans
     assert recall.get(bodies[0]).body == b'{"data":{"a":"0"}}'
 
 
+def test_one_answer_for_many_snapshots_takes_its_room_once():
+    recall, bodies = Recall(), [b"%d" % number for number in range(50)]
+    for body in bodies:
+        recall.keep(body, {"a": msgspec.Raw(b'"%050000d"' % 1)}, lambda: True)  # another one each time
+    kept = [recall.get(body) for body in bodies]
+    assert len({id(answer) for answer in kept}) == len(bodies)
+    assert len({id(answer.body) for answer in kept}) == 1
+
+
 def test_an_answer_is_kept_for_what_it_depends_on():
     recall, now, later = Recall(), lambda: True, lambda: True
     for body, again in ((b"one", now), (b"two", now), (b"three", later)):
@@ -120,8 +129,13 @@ def test_an_answer_is_kept_for_what_it_depends_on():
     assert answers[0] is answers[1]
 
 
-@pytest.mark.parametrize("data", [{}, {"a": 1}, {"a": {"b": msgspec.Raw(b"1")}}, {"a": msgspec.Raw(b"1"), "b": 1}])
-def test_only_an_answer_of_one_value_that_never_changes_is_kept(data):
+LONG = msgspec.Raw(b'"%065536d"' % 1)
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"a": 1}, {"a": {"b": msgspec.Raw(b"1")}}, {"a": msgspec.Raw(b"1"), "b": 1}, {"a": LONG}]
+)
+def test_only_a_short_answer_of_one_value_that_never_changes_is_kept(data):
     recall = Recall()
     recall.keep(b"body", data, always)
     assert recall.get(b"body") is None
