@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from omniforge_graph.config import Settings, load_settings
 from omniforge_graph.errors import SchemaError, UnavailableError
-from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller, vary
+from omniforge_graph.graphql.context import Context, vary
 from omniforge_graph.graphql.example import EXAMPLE_QUERY
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import WEIGHTS, schema
@@ -93,8 +93,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     def make_context(headers: Headers, background: BackgroundQueue | None) -> Context:
         assert running is not None, "no request comes before the start"
-        plain = CALLER_HEADERS.isdisjoint(headers.raw)
-        return Context(running, ANONYMOUS if plain else read_caller(headers), background)
+        return Context.of(running, headers, background)
 
     graphql = GraphQLApp(
         schema,

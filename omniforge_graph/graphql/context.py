@@ -10,7 +10,7 @@ import strawberry
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.selection import VariantSelection
 from omniforge_graph.graphql.plans import Batches
-from omniforge_graph.graphql.transport import BackgroundQueue
+from omniforge_graph.graphql.transport import BackgroundQueue, Headers
 from omniforge_graph.services.assembly import Services
 
 ACTOR_HEADER = "omniforge-actor"
@@ -39,6 +39,12 @@ class Context:
         self.selected: tuple[VariantSelection, str, bool] | None = None
         """What `selectVariant` took from the snapshot at hand, for which unit, and whether that is tracked."""
         self._batches: Batches | None = None
+
+    @classmethod
+    def of(cls, services: Services, headers: Headers, background: BackgroundQueue | None) -> "Context":
+        """Return the context of a request with these headers. Raises what `read_caller` does."""
+        plain = CALLER_HEADERS.isdisjoint(headers.raw)
+        return cls(services, ANONYMOUS if plain else read_caller(headers), background)
 
     @property
     def batches(self) -> Batches:

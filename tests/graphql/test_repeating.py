@@ -5,7 +5,7 @@ import json
 import pytest
 
 from omniforge_graph.domain.prompt import PromptDraft, VersionDraft
-from omniforge_graph.graphql.context import Context, read_caller, vary
+from omniforge_graph.graphql.context import Context, vary
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import schema
 from omniforge_graph.graphql.transport import GraphQLApp
@@ -29,7 +29,7 @@ class Shop:
 
     def make_context(self, headers, background):
         self.contexts += 1
-        return Context(self.services, read_caller(headers), background)
+        return Context.of(self.services, headers, background)
 
     async def ask(self, query=QUERY, tenant="acme", headers=(), prompts=({"slot": "system", "promptKey": "greeting"},)):
         variables = {"prompts": list(prompts), "tenantId": tenant}

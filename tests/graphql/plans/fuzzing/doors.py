@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from omniforge_graph.graphql.context import ANONYMOUS, CALLER_HEADERS, Context, read_caller, vary
+from omniforge_graph.graphql.context import Context, vary
 from omniforge_graph.graphql.repeating import repeatable
 from omniforge_graph.graphql.schema import WEIGHTS, schema
 from omniforge_graph.graphql.transport import BackgroundQueue, GraphQLApp, Headers, Limits
@@ -73,8 +73,7 @@ class Door:
         self.by_plan += kind == PLAN
 
     def _make_context(self, headers: Headers, background: BackgroundQueue) -> Context:
-        plain = CALLER_HEADERS.isdisjoint(headers.raw)
-        return Context(self.services, ANONYMOUS if plain else read_caller(headers), background)
+        return Context.of(self.services, headers, background)
 
     async def send(self, message: Message) -> Reply:
         """Send a request and wait until all that it left to be done is done."""
