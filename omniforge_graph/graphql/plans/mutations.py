@@ -75,13 +75,16 @@ class MutationPlan:
         positional, named = (await self._prepare(context, values))[self._field.key]
         if self._call.info_name:
             named[self._call.info_name] = self._field.info(context, variables)
-        if variables is not None and memoryview(variables).nbytes > LARGE:
+        is_large = variables is not None and memoryview(variables).nbytes > LARGE
+        if is_large:
             await asyncio.sleep(0)
         outcome: Raised | Returned
         try:
             value = self._call.function(*positional, **named)
             if is_awaitable(value):
                 value = await value
+            if is_large:  # its answer may be as long
+                await asyncio.sleep(0)
             outcome = Returned(value)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is in the answer
             outcome = Raised(error)
