@@ -219,10 +219,10 @@ class Mutation:
     async def record_exposures(self, info: Info, input: Annotated[RecordExposuresInput, _what]) -> RecordPayload:
         """Record exposures."""
         recorder = info.context.services.recorder
-        return RecordPayload.of(await recorder.record_exposures(input.events, caller=info.context.caller))
+        return await RecordPayload.of(await recorder.record_exposures(input.events, caller=info.context.caller))
 
     @strawberry.mutation(description="Record outcomes of exposed units.")
     async def record_outcomes(self, info: Info, input: Annotated[RecordOutcomesInput, _what]) -> RecordPayload:
         """Record outcomes."""
         recorder = info.context.services.recorder
-        return RecordPayload.of(await recorder.record_outcomes(input.events, caller=info.context.caller))
+        return await RecordPayload.of(await recorder.record_outcomes(input.events, caller=info.context.caller))

@@ -11,6 +11,7 @@ from omniforge_graph.persistence.paging import storable
 from omniforge_graph.persistence.store import Store
 from omniforge_graph.persistence.sums import take_back_resent
 from omniforge_graph.persistence.totals import count_exposures, fold_exposures, fold_outcomes
+from omniforge_graph.turns import Turns
 
 EXPOSURE_COLUMNS = {
     "experiment_id": "text", "unit_id": "text", "variant_id": "text", "occurred_at": "bigint", "attributes": "text",
@@ -21,8 +22,8 @@ OUTCOME_COLUMNS = {
 }  # fmt: skip
 COUNTS = "SELECT experiment_id, variant_id, units FROM exposure_count WHERE experiment_id IN (?*)"
 EVENT, TENANT, METRIC, UNIT = range(4)
-STEP = 2_000
-"""Events of which something is made at a time, a millisecond or so."""
+STEP = 250
+"""Events of which something is made at a time, a millisecond at most."""
 
 Event = TypeVar("Event", Exposure, Outcome)
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -58,7 +59,7 @@ class EventStore(Store):
             keys = (
                 [row[UNIT] for row in rows]
                 if session.serial
-                else [(row[EVENT] or "", row[TENANT] or "") for row in rows]
+                else [f"{row[EVENT] or ''}\0{row[TENANT] or ''}" for row in rows]
             )
             order = sorted(first, key=keys.__getitem__)
             await asyncio.sleep(0)
@@ -108,18 +109,20 @@ def _micros(moments: Iterable[datetime]) -> Iterator[int]:
 async def _in_steps(rows_of: Callable[[Sequence[Event]], Rows], events: Sequence[Event]) -> Rows:
     """Return the rows of events, a step at a time."""
     rows: Rows = []
+    turns = Turns()
     for start in range(0, len(events), STEP):
         rows += rows_of(events[start : start + STEP])
-        await asyncio.sleep(0)
+        await turns.give()
     return rows
 
 
 async def _first(keys: Sequence[Hashable]) -> Sequence[int]:
     """Return the places of each key's first occurrence, a step at a time; None is a key of its own each time."""
     seen: set[Hashable] = set()
+    turns = Turns()
     for start in range(0, len(keys), STEP):
         seen.update(keys[start : start + STEP])
-        await asyncio.sleep(0)
+        await turns.give()
     seen.discard(None)
     if len(seen) == len(keys) - keys.count(None):
         return range(len(keys))

@@ -4,7 +4,6 @@ What is fine in a slice of a batch is found out for the whole slice at once. Onl
 wrong is gone through event by event, to say what and where.
 """
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,11 +12,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from omniforge_graph.domain.event import Rejection
 from omniforge_graph.errors import OmniForgeError, ValidationError
 from omniforge_graph.services.identity import as_utc
+from omniforge_graph.turns import Turns
 
 CLOCK_SKEW = timedelta(minutes=5)
 """How far into the future a client's clock may run; what it dates later than now is recorded as of now."""
-SLICE = 500
-"""Events that are judged before the event loop goes on: some milliseconds, should each of them be wrong."""
+SLICE = 50
+"""Events that are judged in one step: some milliseconds, should each of them be long and wrong."""
 
 Event = TypeVar("Event")
 Record = TypeVar("Record", bound=tuple[Any, ...])
@@ -56,8 +56,9 @@ class Judged(Generic[Record]):
 
 
 async def judge(events: Sequence[Event], how: Judge[Event, Record]) -> Judged[Record]:
-    """Judge a batch, and let the event loop go on after each slice of it."""
+    """Judge a batch slice by slice, and let others on the event loop have their turns."""
     judged: Judged[Record] = Judged()
+    turns = Turns()
     for start in range(0, len(events), SLICE):
         part = events[start : start + SLICE]
         fine = how.all(part)
@@ -66,7 +67,7 @@ async def judge(events: Sequence[Event], how: Judge[Event, Record]) -> Judged[Re
             judged.places += range(start, start + len(part))
         else:
             _sift(part, start, how, judged)
-        await asyncio.sleep(0)
+        await turns.give()
     return judged
 
 

@@ -1,6 +1,5 @@
 """Recording what happened: batches of exposures and outcomes, each event judged on its own, all durable together."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
@@ -66,9 +65,7 @@ class EventRecorder:
             experiments = await self._visible({event.experiment_id for event in events}, caller)
             judged = await judge(events, ExposureJudge(experiments, self._allocator, self._clock()))
             judged, new = await self._write_exposures(judged)
-        receipt = self._finish(len(events), judged, new)
-        await asyncio.sleep(0)  # where many are rejected this took a while, and so will the answer
-        return receipt
+        return self._finish(len(events), judged, new)
 
     async def record_outcomes(self, events: Sequence[ReportedOutcome], *, caller: Caller = OPERATOR) -> BatchReceipt:
         """Record outcomes. One with an event id is recorded once; without one, each event counts.
@@ -83,9 +80,7 @@ class EventRecorder:
             declared = await self._declared({event.metric for event in events}, caller)
             judged = await judge(events, OutcomeJudge(experiments, declared, self._clock(), caller))
             new = await self._outcomes.write(judged.records)
-        receipt = self._finish(len(events), judged, new)
-        await asyncio.sleep(0)  # where many are rejected this took a while, and so will the answer
-        return receipt
+        return self._finish(len(events), judged, new)
 
     async def close(self) -> None:
         """Take no more events on, and wait for those that are on their way, also where nobody waits for the receipt."""

@@ -12,10 +12,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.benchmarks.against import HOW_TO_INSTALL, Speed, compare_speed, missing, peers, seconds_to_import
 from tests.benchmarks.growth import Growth, measure_growth
 from tests.benchmarks.measuring import Figures, Plan, run
-from tests.benchmarks.report import as_json, as_table, growth_table, speed_table, wire_table
+from tests.benchmarks.pieces import Pieces, measure_pieces
+from tests.benchmarks.report import as_json, as_table, growth_table, pieces_table, speed_table, wire_table
 from tests.benchmarks.soak import REQUESTS, soak
 from tests.benchmarks.wire import Rival, Shape, measure_wire
 from tests.benchmarks.workloads import WORKS
+from tests.benchmarks.world import BATCH
 
 
 class Part(StrEnum):
@@ -25,6 +27,7 @@ class Part(StrEnum):
     STATISTICS = "statistics"
     GROWTH = "growth"
     WIRE = "wire"
+    PIECES = "pieces"
     SOAK = "soak"
 
 
@@ -58,15 +61,18 @@ def main(
     if growth:
         wide.print(growth_table(growth))
     wire = _wire(plan, quick, console, wide) if Part.WIRE in (part or Part) and not plan.only else []
+    pieces = _pieces(quick, console) if Part.PIECES in (part or Part) and not plan.only else []
+    if pieces:
+        wide.print(pieces_table(pieces))
     if part and Part.SOAK in part:
         with tempfile.TemporaryDirectory(prefix="omniforge-bench-") as folder:
             soak(Path(folder), requests, console.print)
         return
-    if not rows and not works and not growth and not wire:
+    if not (rows or works or growth or wire or pieces):
         console.print(f"No scenario has {' or '.join(plan.only)} in its name.")
         raise typer.Exit(2)
     if json_file is not None:
-        json_file.write_bytes(as_json(rows, plan, speeds, importing, growth, wire))
+        json_file.write_bytes(as_json(rows, plan, speeds, importing, growth, wire, pieces))
     failing = [row for row in (*rows, *wire) if row.failed]
     for row in failing:
         console.print(f"{row.name}: {row.failed:,} failed; the first: {row.complaint}", markup=False)
@@ -112,6 +118,12 @@ def _grow(quick: bool, console: Console) -> list[Growth]:
         console.status("Analysing") as status,
     ):
         return measure_growth(Path(folder), outcomes, units, status.update)
+
+
+def _pieces(quick: bool, console: Console) -> list[Pieces]:
+    rounds, size = (2, 500) if quick else (8, BATCH)
+    with tempfile.TemporaryDirectory(prefix="omniforge-bench-") as folder, console.status("Recording") as status:
+        return measure_pieces(Path(folder), rounds, size, status.update)
 
 
 def _measure(plan: Plan, console: Console) -> list[Figures]:

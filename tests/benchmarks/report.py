@@ -12,6 +12,7 @@ from rich.table import Table
 from tests.benchmarks.against import OURS, Speed
 from tests.benchmarks.growth import Growth
 from tests.benchmarks.measuring import Figures, Plan
+from tests.benchmarks.pieces import Pieces
 from tests.benchmarks.processes import cores
 from tests.benchmarks.wire import Rival
 
@@ -107,6 +108,18 @@ def growth_table(rows: Sequence[Growth]) -> Table:
     return table
 
 
+def pieces_table(rows: Sequence[Pieces]) -> Table:
+    """Return for how long a batch holds the event loop in one piece."""
+    table = Table(title="The longest pieces of the event loop while a batch is recorded", caption="in one process")
+    for name in ("engine", "batch"):
+        table.add_column(name, no_wrap=True)
+    for name in ("median", "longest", "whole batch"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.engine, row.batch, *map(_duration, (row.usual, row.longest, row.took)))
+    return table
+
+
 def _duration(seconds: float) -> str:
     if seconds < 1e-3:
         return f"{seconds * 1e6:,.1f} us"
@@ -120,6 +133,7 @@ def as_json(
     importing: float | None = None,
     growth: Sequence[Growth] = (),
     wire: Sequence[Rival] = (),
+    pieces: Sequence[Pieces] = (),
 ) -> bytes:
     """Return everything that was measured, and on what."""
     document: dict[str, Any] = {
@@ -135,5 +149,6 @@ def as_json(
         "import_seconds": importing,
         "growth": growth,
         "wire": wire,
+        "pieces": pieces,
     }
     return msgspec.json.format(msgspec.json.encode(document))

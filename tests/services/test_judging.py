@@ -1,19 +1,24 @@
 """Judging a slice at once says what judging each event says."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniforge_graph import turns
 from omniforge_graph.domain.caller import Caller
-from omniforge_graph.domain.event import ExposureEvent, OutcomeEvent
+from omniforge_graph.domain.event import BatchReceipt, ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment, Variant
 from omniforge_graph.domain.metric import Metric, MetricKind
 from omniforge_graph.domain.plan import AllocationPlan
 from omniforge_graph.domain.shares import lay_out
 from omniforge_graph.errors import OmniForgeError
+from omniforge_graph.graphql.types import event
+from omniforge_graph.graphql.types.event import RecordPayload
 from omniforge_graph.services import judging
 from omniforge_graph.services.allocator import TrafficAllocator
 from omniforge_graph.services.exposure_judge import ExposureJudge
@@ -132,6 +137,26 @@ def test_a_value_need_suit_but_one_of_the_declarations(value):
 def test_exposures_are_judged_alike(events):
     good, at_once = check(exposure_judge(), events)
     assert good == at_once
+
+
+@pytest.mark.parametrize("metric", ["cost", "unknown"])
+async def test_others_have_turns_while_a_batch_is_judged(metric, monkeypatch):
+    monkeypatch.setattr(turns, "TURN", 0.0)
+    rounds = 0
+
+    async def others() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    going_round = asyncio.create_task(others())
+    judged = await judge([OutcomeEvent(f"u{n}", metric, 1) for n in range(5_000)], outcome_judge())
+    payload = await RecordPayload.of(BatchReceipt.of(5_000, zip(judged.places, repeat(True)), judged.rejected))
+    going_round.cancel()
+    assert [each.index for each in payload.rejected] == ([] if metric == "cost" else list(range(5_000)))
+    assert payload.accepted + len(payload.rejected) == 5_000
+    assert rounds >= 5_000 / judging.SLICE + len(payload.rejected) / event.STEP
 
 
 async def test_only_what_is_wrong_is_rejected_wherever_it_lies(monkeypatch):

@@ -5,6 +5,7 @@ from omniforge_graph.graphql.plans.errors import StepAside
 from omniforge_graph.graphql.plans.mutations import MutationPlan, compile_mutation
 from omniforge_graph.graphql.plans.plan import Plan, compile_plan
 from omniforge_graph.graphql.plans.stable import Renderings, Stable
+from omniforge_graph.graphql.plans.variables import is_long
 
 __all__ = [
     "Batches",
@@ -16,5 +17,6 @@ __all__ = [
     "batched",
     "compile_mutation",
     "compile_plan",
+    "is_long",
     "one",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from itertools import count
 from types import GenericAlias
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -32,7 +32,8 @@ from omniforge_graph.graphql.plans.leaves import DEFINITION, Reading, Source, as
 class InputTypes:
     """The readings of one schema's input types; each is made when the first operation needs it."""
 
-    _of_schemas: ClassVar[WeakKeyDictionary[GraphQLSchema, "InputTypes"]] = WeakKeyDictionary()
+    _of_schemas: ClassVar[WeakKeyDictionary[GraphQLSchema, Self]] = WeakKeyDictionary()
+    _def: ClassVar[Source] = "def"
 
     def __init__(self, owner: Schema) -> None:
         self._scalars = owner.schema_converter.scalar_registry
@@ -42,7 +43,7 @@ class InputTypes:
         self._names: dict[str, Any] = {"UNSET": msgspec.UNSET, "new": object.__new__}
 
     @classmethod
-    def of(cls, schema: GraphQLSchema) -> "InputTypes":
+    def of(cls, schema: GraphQLSchema) -> Self:
         """Return those of a schema; raises `Unplannable` if Strawberry did not make it."""
         owner = schema.extensions.get(DEFINITION)
         if not isinstance(owner, Schema):
@@ -70,7 +71,7 @@ class InputTypes:
     def compile(self, lines: Sequence[Source], **names: Any) -> Callable[[Any], Any]:
         """Return the function of `decoded` that has these lines, which may refer to `names`."""
         scope = {**self._names, **names}
-        exec("\n    ".join(["def read(decoded):", *lines]), scope)  # noqa: S102 - of names and numbers only
+        exec("\n    ".join([f"{self._def} read(decoded):", *lines]), scope)  # noqa: S102 - of names and numbers only
         function: Callable[[Any], Any] = scope["read"]
         return function
 
@@ -81,11 +82,7 @@ class InputTypes:
 
     def _not_null(self, type_: Any) -> Reading:
         if isinstance(type_, GraphQLList):
-            item, each = self.reading(type_.of_type), f"e{next(self._numbers)}"
-            items = GenericAlias(list, (item.type,))
-            if item.convert is as_it_is:
-                return Reading(items, as_it_is)
-            return Reading(items, lambda name: f"[{item.convert(each)} for {each} in {name}]")
+            return self._list(type_.of_type)
         if type_ not in self._named:
             self._named[type_] = None  # met again before it is made, it contains itself
             is_object = isinstance(type_, GraphQLInputObjectType)
@@ -94,6 +91,13 @@ class InputTypes:
         if found is None:
             raise Unplannable(f"The input type {type_.name} contains itself, or cannot be read.")
         return found
+
+    def _list(self, type_: GraphQLInputType) -> Reading:
+        item, each = self.reading(type_), f"e{next(self._numbers)}"
+        items = GenericAlias(list, (item.type,))
+        if item.convert is as_it_is:
+            return Reading(items, as_it_is)
+        return Reading(items, lambda name: f"[{item.convert(each)} for {each} in {name}]")
 
     def _object(self, type_: GraphQLInputObjectType) -> Reading:
         definition = ordinary_definition(type_)
@@ -118,7 +122,10 @@ class InputTypes:
             values[field.python_name] = value
         lines += make_instance(self._define(type_.name, definition.origin), definition.origin, values)
         make = self._define(f"make_{type_.name}", self.compile(lines))
-        return Reading(struct(type_.name, members, names), lambda name: f"{make}({name})")
+        return Reading(struct(type_.name, members, names), lambda name: self._call(make, name))
+
+    def _call(self, function: str, argument: Source) -> Source:
+        return f"{function}({argument})"
 
     def _absent(self, member: GraphQLInputField, field: StrawberryField) -> Source | None:
         """Return what a field is that the client leaves out; None if the client has to give it."""

@@ -1,11 +1,12 @@
-"""Plans of mutations: one field, whose resolver runs once; whatever comes of it is answered."""
+"""Plans of mutations: resolvers run once, one after the other; whatever comes of them is answered."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
-import msgspec
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -18,16 +19,13 @@ from graphql.pyutils import is_awaitable
 
 from omniforge_graph.graphql.plans.collecting import read_operation
 from omniforge_graph.graphql.plans.conditions import find_conditions, fragments_of
-from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
+from omniforge_graph.graphql.plans.errors import Unplannable
 from omniforge_graph.graphql.plans.fields import Call
-from omniforge_graph.graphql.plans.root_field import Raised, Returned, RootField
-from omniforge_graph.graphql.plans.shapes import Field, Leaf, Shape
+from omniforge_graph.graphql.plans.root_fields import Once, RootFields
+from omniforge_graph.graphql.plans.shapes import Field, Leaf
 from omniforge_graph.graphql.plans.stable import Renderings
-from omniforge_graph.graphql.plans.variables import VariableReader
+from omniforge_graph.graphql.plans.variables import Raw, VariableReader, is_long
 from omniforge_graph.graphql.plans.writing import Main, write
-
-LARGE: Final = 128 * 1024
-"""Bytes of variables that take so long to read that others get a turn before the resolver begins."""
 
 GATHERED: Final = Leaf(GraphQLScalarType("Call"), nullable=False)
 """What a call that is yet to be made will be made with, given on as it is."""
@@ -49,50 +47,63 @@ def _gather(*positional: Any, **named: Any) -> tuple[tuple[Any, ...], dict[str, 
     return positional, named
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One field of a mutation."""
+
+    key: str
+    call: Call
+    complete: Main
+    """From what the resolver returned to the data of the answer, which has this field alone."""
+
+
 class MutationPlan:
     """The plan of one mutation. It steps aside only before anything has run; after that it answers with the errors."""
 
-    __slots__ = ("_call", "_complete", "_field", "_prepare", "_reader")
+    __slots__ = ("_fields", "_prepare", "_reader", "_steps")
 
-    def __init__(self, reader: VariableReader, field: RootField, call: Call, prepare: Main, complete: Main) -> None:
+    def __init__(self, reader: VariableReader, fields: RootFields, prepare: Main, steps: Sequence[Step]) -> None:
         self._reader = reader
-        self._field = field
-        self._call = call
+        self._fields = fields
         self._prepare = prepare
-        self._complete = complete
+        self._steps = steps
 
-    async def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> ExecutionResult:
-        """Run the mutation once and return its result: data and located errors as graphql-core would give them.
+    async def run(self, context: Any, variables: Raw) -> ExecutionResult:
+        """Run each field once, one after the other, and return data and located errors as graphql-core would.
 
-        The data may hold `msgspec.Raw` for what was rendered before. Raises `StepAside`, before the resolver is called,
-        for variables that do not fit.
+        The data may hold `msgspec.Raw` for what was rendered before. Others on the event loop have their turns while
+        long variables are read. Raises `StepAside`, before any resolver is called, for variables that do not fit.
 
         Args:
-            context: what the resolver gets as its info's context.
+            context: what the resolvers get as their info's context.
             variables: the JSON of the request's variables; None if there are none.
         """
-        values = self._reader.read(variables)
-        positional, named = (await self._prepare(context, values))[self._field.key]
-        if self._call.info_name:
-            named[self._call.info_name] = self._field.info(context, variables)
-        is_large = variables is not None and memoryview(variables).nbytes > LARGE
-        if is_large:
-            await asyncio.sleep(0)
-        outcome: Raised | Returned
-        try:
-            value = self._call.function(*positional, **named)
-            if is_awaitable(value):
-                value = await value
-            if is_large:  # its answer may be as long
-                await asyncio.sleep(0)
-            outcome = Returned(value)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is in the answer
-            outcome = Raised(error)
-        else:
-            with suppress(StepAside):
-                return ExecutionResult(await self._complete(value, {}))
+        values = await self._reader.read_long(variables) if is_long(variables) else self._reader.read(variables)
+        arguments = await self._prepare(context, values)
+        resolvers = {
+            step.key: Once(partial(self._resolve, step, arguments[step.key], context, variables))
+            for step in self._steps
+        }
+        data: dict[str, Any] = {}
+        with suppress(Exception):  # whatever it is, graphql-core makes the answer of it
+            for step in self._steps:
+                data |= await step.complete(await resolvers[step.key].outcome(), {})
+            return ExecutionResult(data)
         # Outside of any handler: what it logs must not begin with our own signal.
-        return await self._field.answer(context, values, outcome)
+        return await self._fields.answer(context, values, resolvers)
+
+    async def _resolve(
+        self, step: Step, arguments: tuple[Sequence[Any], dict[str, Any]], context: Any, variables: Raw
+    ) -> Any:
+        positional, named = arguments
+        if step.call.info_name:
+            named[step.call.info_name] = self._fields.info(step.key, context, variables)
+        value = step.call.function(*positional, **named)
+        if is_awaitable(value):
+            value = await value
+        if is_long(variables):  # the answer may be as long
+            await asyncio.sleep(0)
+        return value
 
 
 def compile_mutation(
@@ -103,7 +114,7 @@ def compile_mutation(
 ) -> MutationPlan | None:
     """Return the plan of a valid mutation of a Strawberry schema.
 
-    None unless it has one field, no condition with variables, and below the field nothing but attributes.
+    None if it has a condition with variables, or anything but attributes below its fields.
     """
     reader = VariableReader.of(schema, operation)
     if operation.operation is not OperationType.MUTATION or reader is None:
@@ -111,20 +122,20 @@ def compile_mutation(
     try:
         if find_conditions(operation, fragments_of(document)):
             return None
-        root_field = RootField(schema, document, operation)
         root = read_operation(schema, document, operation, {})
-        [field] = root.fields.values()
-        call = field.access
-        if not isinstance(call, Call) or not field.shape.pure:
-            return None
 
-        def write_with(called: Call, shape: Shape) -> Main:
-            return write(
-                schema, replace(root, fields={root_field.key: Field(called, shape)}), renderings or Renderings()
-            )
+        def write_fields(fields: Mapping[str, Field]) -> Main:
+            return write(schema, replace(root, fields=fields), renderings or Renderings())
 
-        prepare = write_with(replace(call, function=_gather, info_name=None, waits=False, batch=None), GATHERED)
-        complete = write_with(RETURNED, field.shape)
+        prepared: dict[str, Field] = {}
+        steps: list[Step] = []
+        for key, field in root.fields.items():
+            call = field.access
+            if not isinstance(call, Call) or not field.shape.pure:
+                return None
+            gather = replace(call, function=_gather, info_name=None, waits=False, batch=None)
+            prepared[key] = Field(gather, GATHERED)
+            steps.append(Step(key, call, write_fields({key: Field(RETURNED, field.shape)})))
+        return MutationPlan(reader, RootFields(schema, document, operation), write_fields(prepared), steps)
     except (Unplannable, RecursionError):
         return None
-    return MutationPlan(reader, root_field, call, prepare, complete)

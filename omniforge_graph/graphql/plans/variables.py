@@ -1,7 +1,8 @@
 """The variables of an operation, decoded from JSON once, to the values that resolvers get."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from graphql import GraphQLError, GraphQLNonNull, GraphQLSchema, OperationDefinitionNode, Undefined
@@ -11,6 +12,19 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
 from omniforge_graph.graphql.plans.input_objects import either, struct
 from omniforge_graph.graphql.plans.input_types import InputTypes
+from omniforge_graph.graphql.plans.long_inputs import LongInputTypes
+from omniforge_graph.turns import Turns
+
+Raw: TypeAlias = bytes | msgspec.Raw | None
+"""The JSON of a request's variables; None if there are none."""
+
+LONG: Final = 128 * 1024
+"""Bytes of variables that take a millisecond or so to read: of more than that, others have their turns."""
+
+
+def is_long(raw: Raw) -> bool:
+    """Return whether others are to have their turns while these variables are worked on."""
+    return raw is not None and memoryview(raw).nbytes > LONG
 
 
 class VariableReader:
@@ -21,36 +35,53 @@ class VariableReader:
     whole number written as 1.0) is left to them, as are all errors.
     """
 
-    __slots__ = ("_build", "_decode")
-
-    def __init__(self, decode: Callable[[Any], Any], build: Callable[[Any], dict[str, Any]]) -> None:
-        self._decode = decode
-        self._build = build
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._operation = operation
+        self._decode, self._build = _compile(InputTypes.of(schema), schema, operation)
 
     @classmethod
     def of(cls, schema: GraphQLSchema, operation: OperationDefinitionNode) -> "VariableReader | None":
         """Return the reader of a valid operation; None if one of its variables has a type that cannot be read."""
         try:
-            return cls(*_compile(InputTypes.of(schema), schema, operation))
+            return cls(schema, operation)
         except (Unplannable, TypeError):  # a default that does not fit is a TypeError
             return None
 
-    def read(self, raw: bytes | msgspec.Raw | None) -> dict[str, Any]:
+    def read(self, raw: Raw) -> dict[str, Any]:
         """Return the variables by name; raises `StepAside` for what is not certainly accepted.
 
         The values may be shared by several fields: a resolver must not change its arguments.
         """
         try:
             decoded = self._decode(b"{}" if raw is None else raw)
-            return self._build(self._decode(b"{}") if decoded is None else decoded)
+            values: dict[str, Any] = self._build(self._decode(b"{}") if decoded is None else decoded)
         except Exception as error:  # whatever it is, graphql-core says it in its own words
             raise StepAside(str(error)) from error
+        return values
+
+    async def read_long(self, raw: Raw) -> dict[str, Any]:
+        """Return what `read` returns, or raise what it raises, and let others on the event loop have their turns."""
+        turns = Turns()
+        try:
+            decode, build = self._long
+            await turns.give_now()
+            decoded = decode(b"{}" if raw is None else raw)
+            await turns.give_now()
+            values: dict[str, Any] = await build(decode(b"{}") if decoded is None else decoded)
+        except Exception as error:
+            raise StepAside(str(error)) from error
+        return values
+
+    @cached_property
+    def _long(self) -> tuple[Callable[[Any], Any], Callable[[Any], Awaitable[dict[str, Any]]]]:
+        return _compile(LongInputTypes.of(self._schema), self._schema, self._operation)
 
 
 def _compile(
     types: InputTypes, schema: GraphQLSchema, operation: OperationDefinitionNode
-) -> tuple[Callable[[Any], Any], Callable[[Any], dict[str, Any]]]:
-    """Return what decodes the JSON, and what builds the values from that."""
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Return what decodes the JSON, and what builds the values from that: a coroutine function for long input."""
     members: list[Any] = []
     always, sometimes = [], []
     names, defaults = {}, {}

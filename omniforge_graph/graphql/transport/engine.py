@@ -1,6 +1,8 @@
 """Executes GraphQL operations: limits before, time limit during, masking after."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from inspect import isawaitable
 from time import perf_counter
@@ -18,14 +20,14 @@ from graphql.execution import (
 from graphql.pyutils import AwaitableOrValue
 
 from omniforge_graph.errors import ForbiddenError, OmniForgeError, RateLimitedError, UnavailableError
-from omniforge_graph.graphql.plans import Plan, StepAside
+from omniforge_graph.graphql.plans import Plan, StepAside, is_long
 from omniforge_graph.graphql.transport.background import BackgroundQueue
 from omniforge_graph.graphql.transport.codes import Code
 from omniforge_graph.graphql.transport.documents import DocumentCache, Operation, Refusal
 from omniforge_graph.graphql.transport.limits import Limits
 from omniforge_graph.graphql.transport.masking import ErrorMask, root_cause
 from omniforge_graph.graphql.transport.planning import Planner
-from omniforge_graph.graphql.transport.request import Request, read_variables
+from omniforge_graph.graphql.transport.request import ProtocolError, Request, read_variables
 from omniforge_graph.graphql.transport.response import Response, client_error
 from omniforge_graph.graphql.transport.stepping import Waiting, at_once, in_time
 
@@ -84,6 +86,7 @@ class Engine:
         self._timeout = timeout
         self._hide_suggestions = hide_suggestions
         self._planner = Planner(self._schema, after=plan_after) if plans else None
+        self._aside = ThreadPoolExecutor(1, "long-variables")  # one: each more would wait for Python's lock with us
 
     def prepare(self, request: Request) -> Operation | Response:
         """Return the operation that the request names, within all limits, or the response that says why not.
@@ -116,7 +119,8 @@ class Engine:
         """
         planning = operation.planning
         if not planning.settled and self._planner is not None:
-            self._planner.consider(planning, operation.document, operation.node)
+            # Without a plan, long variables take a hundred times as long as it takes to make one.
+            self._planner.consider(planning, operation.document, operation.node, at_once=is_long(variables))
         if planning.plan is not None and spent is None:
             began = perf_counter()
             try:
@@ -135,7 +139,7 @@ class Engine:
             context = contexts()  # before the variables, as with a plan: of two faults the same is told
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
-        return await self._execute(operation, read_variables(variables), context, self._timeout - (spent or 0.0))
+        return await self._execute(operation, variables, context, self._timeout - (spent or 0.0))
 
     def query(
         self, operation: Operation, plan: Plan, variables: msgspec.Raw, context: Any
@@ -162,16 +166,17 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
 
-    async def _execute(
-        self, operation: Operation, values: dict[str, Any] | None, context: Any, seconds: float
-    ) -> Response:
+    async def _execute(self, operation: Operation, variables: msgspec.Raw, context: Any, seconds: float) -> Response:
+        began = perf_counter()
         try:
-            executor = self._build(operation, values, context)
+            executor = await in_time(self._build(operation, variables, context), seconds, self._late)
             if isinstance(executor, Response):
                 return executor
             result = execute_root_selection_set(executor)
             if not isinstance(result, ExecutionResult):
-                result = await in_time(result, seconds, self._late)
+                result = await in_time(result, seconds - (perf_counter() - began), self._late)
+        except ProtocolError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         return self._respond(result, operation)
@@ -203,14 +208,15 @@ class Engine:
     async def _start(
         self, operation: Operation, variables: msgspec.Raw, contexts: Contexts
     ) -> tuple[Executor[Any], AsyncIterable[Any]] | Response:
-        values = read_variables(variables)
         try:
-            executor = self._build(operation, values, contexts())
+            executor = await in_time(self._build(operation, variables, contexts()), self._timeout, self._late)
             if isinstance(executor, Response):
                 return executor
             source = create_source_event_stream(executor)
             if isawaitable(source):
                 source = await in_time(source, self._timeout, self._late)
+        except ProtocolError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a response
             return self.failed(error, operation.name)
         if isinstance(source, ExecutionResult):
@@ -226,14 +232,23 @@ class Engine:
     def _late(self) -> Exception:
         return OutOfTimeError(self._timeout)
 
-    def _build(
-        self, operation: Operation, variables: Mapping[str, Any] | None, context: Any
-    ) -> Executor[Any] | Response:
+    async def _build(self, operation: Operation, variables: msgspec.Raw, context: Any) -> Executor[Any] | Response:
+        """Return what executes the operation, or what is wrong with its variables; raises `ProtocolError`.
+
+        To check long variables takes many milliseconds, so others have their turns while a thread does it.
+        """
+        if not is_long(variables):
+            return self._build_at_once(operation, variables, context)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._aside, self._build_at_once, operation, variables, context)
+
+    def _build_at_once(self, operation: Operation, variables: msgspec.Raw, context: Any) -> Executor[Any] | Response:
+        values = read_variables(variables)
         built = Executor.build(
             self._schema,
             operation.document,
             context_value=context,
-            raw_variable_values=dict(variables) if variables else None,
+            raw_variable_values=values,
             operation_name=operation.name,
             max_coercion_errors=MAX_COERCION_ERRORS,
             hide_suggestions=self._hide_suggestions,

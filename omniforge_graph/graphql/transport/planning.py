@@ -21,17 +21,19 @@ class Planning:
 
 
 class Planner:
-    """Compiles operations on their second use: most of those that come once never come again."""
+    """Compiles operations on their second use, unless told: most of those that come once never come again."""
 
     def __init__(self, schema: GraphQLSchema, *, after: int = 2) -> None:
         self._schema = schema
         self._after = after
         self._renderings = Renderings()
 
-    def consider(self, planning: Planning, document: DocumentNode, operation: OperationDefinitionNode) -> None:
-        """Note that the operation is used again, and compile it if it is time."""
+    def consider(
+        self, planning: Planning, document: DocumentNode, operation: OperationDefinitionNode, *, at_once: bool = False
+    ) -> None:
+        """Note that the operation is used again, and compile it if it is time, or `at_once`."""
         planning.uses += 1
-        if planning.uses >= self._after:
+        if at_once or planning.uses >= self._after:
             planning.plan = self._compile(document, operation)
             planning.settled = True
 

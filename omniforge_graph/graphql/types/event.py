@@ -2,8 +2,12 @@
 
 import strawberry
 
-from omniforge_graph.domain.event import BatchReceipt
+from omniforge_graph.domain.event import BatchReceipt, Rejection
 from omniforge_graph.graphql.enums import ErrorCode
+from omniforge_graph.turns import Turns
+
+STEP = 500
+"""Rejections of which the answer is made at a time, some half a millisecond."""
 
 
 @strawberry.type(description="An event of the batch that was not recorded.")
@@ -13,6 +17,11 @@ class RejectedEvent:
     index: int = strawberry.field(description="Its place in the batch, from 0.")
     code: ErrorCode = strawberry.field(description="A stable code.")
     message: str = strawberry.field(description="What is wrong and how to mend it, for people.")
+
+    @classmethod
+    def of(cls, rejection: Rejection) -> "RejectedEvent":
+        """Build it from the domain's value."""
+        return cls(index=rejection.index, code=ErrorCode(rejection.code), message=rejection.message)
 
 
 @strawberry.type(description="What became of a batch. Given once everything accepted is durable.")
@@ -24,13 +33,11 @@ class RecordPayload:
     rejected: list[RejectedEvent] = strawberry.field(description="Events that were not recorded, each with its reason.")
 
     @classmethod
-    def of(cls, receipt: BatchReceipt) -> "RecordPayload":
-        """Build it from the domain's value."""
-        return cls(
-            accepted=receipt.accepted,
-            duplicates=receipt.duplicates,
-            rejected=[
-                RejectedEvent(index=each.index, code=ErrorCode(each.code), message=each.message)
-                for each in receipt.rejected
-            ],
-        )
+    async def of(cls, receipt: BatchReceipt) -> "RecordPayload":
+        """Build it from the domain's value; with thousands of rejections, others have their turns."""
+        rejected: list[RejectedEvent] = []
+        turns = Turns()
+        for start in range(0, len(receipt.rejected), STEP):
+            await turns.give()
+            rejected += map(RejectedEvent.of, receipt.rejected[start : start + STEP])
+        return cls(accepted=receipt.accepted, duplicates=receipt.duplicates, rejected=rejected)

@@ -1,5 +1,6 @@
 """What resolvers get as their arguments: today, by graphql-core and Strawberry, and from a reader of variables."""
 
+import asyncio
 from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
@@ -43,11 +44,19 @@ class Probes:
         return self._readers[text]
 
     def read(self, name: str, raw: bytes | None, default: str = "") -> Any:
-        """What the reader gives for the variable; UNSET if nothing."""
+        """What the reader gives for the variable, in one go and with turns for others; UNSET if nothing."""
         reader = self.reader(name, default)
         assert reader is not None
         try:
-            return reader.read(raw).get("value", strawberry.UNSET)
+            value = reader.read(raw).get("value", strawberry.UNSET)
+        except StepAside:
+            value = REFUSED
+        assert same(self._read_long(reader, raw), value)
+        return value
+
+    def _read_long(self, reader: VariableReader, raw: bytes | None) -> Any:
+        try:
+            return asyncio.run(reader.read_long(raw)).get("value", strawberry.UNSET)
         except StepAside:
             return REFUSED
 

@@ -1,5 +1,6 @@
 """Mutation plans against graphql-core: the same data, the same errors, and the resolver runs once."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,6 +12,8 @@ import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, build_schema, execute, parse, validate
 from graphql.pyutils import is_awaitable
 
+from omniforge_graph import turns
+from omniforge_graph.graphql.plans import long_inputs
 from omniforge_graph.graphql.plans.errors import StepAside
 from omniforge_graph.graphql.plans.mutations import compile_mutation
 
@@ -244,6 +247,81 @@ async def test_a_field_without_arguments_or_info_is_planned():
     assert result.data == {"count": 3}
 
 
+BOUGHT = "buy(positions: $positions) { id amounts }"
+NULLABLE, NOT_NULL = "fail(how: $how) { id }", "failAtOnce(how: $how) { id }"
+WRONG_AND_NULLABLE, WRONG_AND_NOT = "give(what: $what) { amounts }", "giveAtOnce(what: $what) { amounts }"
+
+
+@pytest.mark.parametrize(
+    ("fields", "called"),
+    [
+        (["count", "again: count", BOUGHT], 1),
+        ([BOUGHT, "sell { id }", f"more: {BOUGHT}"], 3),
+        ([BOUGHT, BOUGHT, "count @skip(if: true)"], 1),
+        ([BOUGHT, NULLABLE, f"more: {BOUGHT}"], 3),
+        ([NULLABLE, BOUGHT, f"more: {NULLABLE}"], 3),
+        ([WRONG_AND_NULLABLE, BOUGHT, "sell { id }"], 3),
+        ([BOUGHT, NOT_NULL, f"more: {BOUGHT}"], 2),
+        ([NULLABLE, WRONG_AND_NULLABLE, WRONG_AND_NOT, BOUGHT], 3),
+        ([BOUGHT, f"more: {BOUGHT}", NULLABLE], 3),
+        (['look(positions: $positions, at: "path")', NULLABLE, 'more: look(positions: $positions, at: "path")'], 3),
+        (["count @skip(if: true)"], 0),
+    ],
+)
+async def test_several_fields_run_one_after_the_other_whatever_fails(fields, called):
+    types = {"positions": "[Position!]!", "how": "String!", "what": "String!"}
+    given = {"positions": [{"name": "a", "count": 4}], "how": "own", "what": "a null amount"}
+    used = [name for name in types if any(f"${name}" in each for each in fields)]
+    head = f"mutation ({', '.join(f'${name}: {types[name]}' for name in used)})" if used else "mutation"
+    calls, _, _ = await both(f"{head} {{ {' '.join(fields)} }}", {name: given[name] for name in used})
+    assert len(calls.calls) == called or "look" in fields[0]
+
+
+async def test_a_fault_in_the_arguments_of_a_later_field_makes_it_step_aside_before_the_first_runs():
+    _, plan = compiled('mutation ($how: String = "value") { sell { id } fail(how: $how) { id } }')
+    log = Log()
+    with pytest.raises(StepAside):
+        await plan.run(log, b'{"how": null}')
+    assert log.calls == []
+
+
+@pytest.mark.parametrize("fields", ["buy(positions: $positions) { amounts }", f"{NULLABLE} {BOUGHT}"])
+async def test_long_variables_are_read_with_turns_for_others(fields, monkeypatch):
+    monkeypatch.setattr(turns, "TURN", 0.0)
+    positions = [{"name": "x" * 30, "count": place} for place in range(5_000)]
+    head = (
+        "mutation ($positions: [Position!]!, $how: String!)"
+        if "$how" in fields
+        else "mutation ($positions: [Position!]!)"
+    )
+    given = {"positions": positions, **({"how": "key"} if "$how" in fields else {})}
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        _, _, result = await both(f"{head} {{ {fields} }}", given)
+    finally:
+        ticking.cancel()
+    assert result.data["buy"]["amounts"] == [float(place) for place in range(5_000)]
+    assert ticks > 5_000 / long_inputs.STEP
+
+
+async def test_a_late_fault_in_long_variables_makes_it_step_aside_before_anything_runs():
+    _, plan = compiled("mutation ($positions: [Position!]!) { buy(positions: $positions) { id } }")
+    positions = [{"name": "x" * 30} for _ in range(5_000)]
+    for wrong in ({"name": 1}, {"name": "a", "mood": "FAIR"}, {}, None):
+        log = Log()
+        with pytest.raises(StepAside):
+            await plan.run(log, msgspec.json.encode({"positions": [*positions, wrong]}))
+        assert log.calls == []
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -286,15 +364,14 @@ async def test_literals_that_resolvers_may_change_are_made_anew_for_each_run():
     "text",
     [
         "{ one }",
-        "mutation { count again: count }",
         "mutation { __typename }",
         "mutation { sell { length } }",
         "mutation { sell { parent { parent { length } } } }",
         "mutation ($if: Boolean!) { sell { id @include(if: $if) } }",
-        "mutation { count @skip(if: true) }",
+        "mutation { count sell { length } }",
     ],
 )
-def test_only_one_field_of_plain_attributes_is_planned(text):
+def test_only_fields_of_plain_attributes_are_planned(text):
     assert compiled(text)[1] is None
 
 

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from graphql import build_schema
 
+from omniforge_graph import turns
 from omniforge_graph.errors import PluginError, PurgedError, RefusedByPluginError, StaleRevisionError, ValidationError
 from omniforge_graph.graphql.transport import BackgroundQueue, Engine, ErrorMask, Request
 from omniforge_graph.graphql.transport.masking import attributes
-from omniforge_graph.graphql.transport.request import NO_VARIABLES
+from omniforge_graph.graphql.transport.request import NO_VARIABLES, ProtocolError
 
 
 @pytest.fixture
@@ -137,6 +138,63 @@ async def test_null_for_an_argument_with_a_default_is_found_only_at_execution(ru
 async def test_a_long_value_is_not_echoed(run):
     response = await run("query ($n: Int) { items(first: $n) { edges { cursor } } }", {"n": "x" * 100_000})
     assert len(the_error(response)["message"]) < 1_100
+
+
+LONG = ["x" * 30] * 5_000
+
+
+@pytest.fixture
+async def ticks(monkeypatch):
+    """A list that grows by one each time that others have a turn."""
+    monkeypatch.setattr(turns, "TURN", 0.0)
+    seen = []
+
+    async def tick():
+        while True:
+            seen.append(None)
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    yield seen
+    ticking.cancel()
+
+
+@pytest.mark.parametrize("plans", [True, False])
+async def test_others_have_turns_while_long_variables_are_found_wrong(run, schema, ticks, plans):
+    query = "mutation ($texts: [String!]!) { writeAll(texts: $texts) }"
+    response = await run(query, {"texts": [*LONG, 1]}, engine=Engine(schema, plans=plans))
+    assert (response.executed, response.status) == (False, 400)
+    assert the_error(response)["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert "'$texts' has invalid value at [5000]" in the_error(response)["message"]
+    assert len(ticks) > 2  # one before it, one after it
+
+
+async def test_what_comes_with_long_variables_is_planned_when_it_comes_first(run, world, ticks):
+    short = "mutation ($texts: [String!]!) { written: writeAll(texts: $texts) }"
+    assert not (await run(short, {"texts": []})).planned
+    response = await run("mutation ($texts: [String!]!) { writeAll(texts: $texts) }", {"texts": LONG})
+    assert response.planned
+    assert response.data == {"writeAll": 5_000}
+    assert world.written == LONG
+
+
+async def test_long_variables_that_are_no_object_are_no_request(run):
+    with pytest.raises(ProtocolError, match="must be a JSON object"):
+        await run("{ hello }", LONG)
+
+
+async def test_long_variables_of_a_subscription_are_checked_too(engine, world):
+    operation = engine.prepare(Request("subscription ($to: Int) { count(to: $to) }"))
+    given = [{"to": 2, "other": LONG}, {"to": "x", "other": LONG}, LONG]
+    raw = [msgspec.Raw(msgspec.json.encode(each)) for each in given]
+
+    def follow(variables):
+        return engine.subscribe(operation, variables, lambda: world.make_context({}, BackgroundQueue()))
+
+    assert [each.data async for each in follow(raw[0])] == [{"count": 0}, {"count": 1}]
+    assert [each.status async for each in follow(raw[1])] == [400]
+    with pytest.raises(ProtocolError):
+        await anext(follow(raw[2]))
 
 
 async def test_a_request_over_its_time_is_given_up(schema, run, world, caplog):

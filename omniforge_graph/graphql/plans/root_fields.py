@@ -1,7 +1,6 @@
-"""The only field of an operation, as graphql-core itself executes it around a resolver that has already run."""
+"""The root fields of an operation, as graphql-core itself executes them around resolvers that have already run."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -22,31 +21,29 @@ from graphql.pyutils import Path
 from strawberry import Info
 
 from omniforge_graph.graphql.plans.conditions import fragments_of
-from omniforge_graph.graphql.plans.errors import Unplannable
 from omniforge_graph.graphql.plans.fields import converter_of
 from omniforge_graph.graphql.plans.leaves import DEFINITION
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """A resolver returned a value."""
+class Once:
+    """A resolver that runs when its outcome is asked for first, and never again."""
 
-    value: Any
+    def __init__(self, run: Callable[[], Awaitable[Any]]) -> None:
+        self._run: Callable[[], Awaitable[Any]] | None = run
+        self._value: Any = None
+        self._error: Exception | None = None
 
-    async def again(self) -> Any:
-        """Return it."""
-        return self.value
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """A resolver raised an exception."""
-
-    error: Exception
-
-    async def again(self) -> Any:
-        """Raise it."""
-        raise self.error
+    async def outcome(self) -> Any:
+        """Return what the resolver returned, or raise what it raised."""
+        if self._run is not None:
+            run, self._run = self._run, None
+            try:
+                self._value = await run()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the outcome
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 class RequestVariables:
@@ -77,8 +74,8 @@ class RequestVariables:
         return values
 
 
-class RootField:
-    """The only root field of an operation without conditions."""
+class RootFields:
+    """The root fields of an operation without conditions, by their keys in the response."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         root = schema.get_root_type(operation.operation)
@@ -88,29 +85,28 @@ class RootField:
         self._definitions = dict(fragments_of(document))
         self._fragments = {name: FragmentDetails(each) for name, each in self._definitions.items()}
         collected = collect_fields(schema, self._fragments, VariableValues({}, {}), root, operation)
-        if len(collected.grouped_field_set) != 1:
-            raise Unplannable("The operation has several fields, or none.")
-        [(self.key, details)] = collected.grouped_field_set.items()
-        self._nodes = [each.node for each in details]
-        definition = schema.get_field(root, self._nodes[0].name.value)
-        assert definition is not None
-        self._definition = definition
+        self._nodes = {key: [each.node for each in details] for key, details in collected.grouped_field_set.items()}
         self._root = root
         self._info_class: Callable[..., Info] = converter_of(schema).config.info_class
 
-    def info(self, context: Any, raw: bytes | msgspec.Raw | None) -> Info:
-        """Return what the resolver gets as its info."""
+    def info(self, key: str, context: Any, raw: bytes | msgspec.Raw | None) -> Info:
+        """Return what the resolver of a field gets as its info."""
         executor = self._executor(context, RequestVariables(self._schema, self._operation, raw))
+        nodes = self._nodes[key]
+        definition = self._schema.get_field(self._root, nodes[0].name.value)
+        assert definition is not None
         info: GraphQLResolveInfo[Any] = executor.build_resolve_info(
-            self._definition, self._nodes, self._root, Path(None, self.key, self._root.name)
+            definition, nodes, self._root, Path(None, key, self._root.name)
         )
-        return self._info_class(_raw_info=info, _field=self._definition.extensions[DEFINITION])
+        return self._info_class(_raw_info=info, _field=definition.extensions[DEFINITION])
 
-    async def answer(self, context: Any, values: Mapping[str, Any], outcome: Returned | Raised) -> ExecutionResult:
-        """Return what graphql-core makes of the resolver's outcome; the resolver itself does not run."""
+    async def answer(self, context: Any, values: Mapping[str, Any], resolvers: Mapping[str, Once]) -> ExecutionResult:
+        """Return what graphql-core makes of the resolvers' outcomes; it asks for each when the field's turn comes."""
 
         def resolve(resolver: Callable[..., Any], source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-            return outcome.again() if info.path.prev is None else resolver(source, info, **arguments)
+            if info.path.prev is None:
+                return resolvers[str(info.path.key)].outcome()
+            return resolver(source, info, **arguments)
 
         executor = self._executor(context, VariableValues({}, dict(values)), MiddlewareManager(resolve))
         result: Any = executor.execute_operation()
