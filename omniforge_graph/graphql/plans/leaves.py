@@ -1,9 +1,10 @@
 """How scalars and enums are read from JSON: natively where msgspec decodes as graphql-core would."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from graphql import (
@@ -44,11 +45,13 @@ NATIVE: Mapping[GraphQLScalarType, Reading] = {
     GraphQLString: Reading(str, as_it_is),
     GraphQLBoolean: Reading(bool, as_it_is),
     GraphQLInt: Reading(Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)], as_it_is),
-    # Within these bounds every whole number is exactly a float: none loses precision unnoticed.
-    GraphQLFloat: Reading(Annotated[float, msgspec.Meta(gt=-(2.0**53), lt=2.0**53)], as_it_is),
     GraphQLID: Reading(str | int, lambda name: f"({name} if {name}.__class__ is str else str({name}))"),
 }
-"""The scalars of GraphQL itself."""
+"""The scalars of GraphQL itself, but for Float."""
+
+FINITE: Final = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+EXACT: Final = 2**53
+"""Below it every whole number is exactly a float; of others graphql-core refuses those that are not."""
 
 _plain_time = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?", re.ASCII
@@ -62,6 +65,15 @@ def read_leaf(type_: GraphQLScalarType | GraphQLEnumType, define: Callable[[str,
         return Reading(Literal[tuple(type_.values)], lambda name: f"{members}[{name}]")
     if type_ in NATIVE:
         return NATIVE[type_]
+    if type_ is GraphQLFloat:
+        exact = define(type_.name, type_.coerce_input_value)
+        return Reading(
+            FINITE | int,
+            lambda name: (
+                f"({name} if {name}.__class__ is float else "
+                f"float({name}) if {-EXACT} < {name} < {EXACT} else {exact}({name}))"
+            ),
+        )
     if type_.extensions.get(DEFINITION) is DateTimeDefinition:
         read = define(type_.name, _time_reader(type_.coerce_input_value))
         return Reading(str, lambda name: f"{read}({name})")
