@@ -65,8 +65,8 @@ def best_before(
 ) -> FloatArray:
     """Return for each treatment the smallest p-value that any look found on a metric, NaN if none found one.
 
-    With `estimates`, of the looks whose effect had the same sign: what was shown of harm says nothing of good. With
-    `harm` the p-values of being beyond a guardrail's margin.
+    With `estimates`, of the looks whose effect had the same sign: what was shown of harm says nothing of good. An
+    estimate of 0 has no sign, and takes those of all. With `harm` the p-values of being beyond a guardrail's margin.
     """
     best = np.full(len(treatment_ids), np.nan)
     for place, treatment_id in enumerate(treatment_ids):
@@ -74,10 +74,17 @@ def best_before(
             p_value = None if seen is None else seen.harm_p_value if harm else seen.p_value
             if seen is None or p_value is None:
                 continue
-            if estimates is not None and (seen.absolute.estimate or 0.0) * estimates[place] < 0:
+            if estimates is not None and not _is_of_side(seen.absolute.estimate, estimates[place]):
                 continue
             best[place] = np.fmin(best[place], p_value)
     return best
+
+
+def _is_of_side(seen: float | None, estimate: float) -> bool:
+    """Return whether what a look found speaks for an estimate of today; one that saw 0 kept what others had found."""
+    if estimate == 0 or np.isnan(estimate):
+        return True
+    return seen is not None and seen * estimate > 0
 
 
 def best_omnibus_before(looks: Sequence[Look], metric: str) -> float:

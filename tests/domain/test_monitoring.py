@@ -109,6 +109,9 @@ def test_unknown_p_values_stay_unknown():
         assert np.isnan(stand(plan, [], 2000, 2000).valid_p_values(np.array([np.nan]), np.array([np.nan])))[0]
 
 
+NOTHING = Effect(None, None, None)
+
+
 def test_the_best_p_value_of_all_looks_is_remembered():
     def seen(p):
         return LookedAt("m", "t", Effect(1.0, 0.0, 2.0), Effect(None, None, None), p)
@@ -131,6 +134,16 @@ def test_what_was_shown_of_harm_says_nothing_of_good():
     assert best_before(looks, "m", ["t"], estimates=np.array([0.4])) == 0.3
     assert best_before(looks, "m", ["t"], estimates=np.array([-0.4])) == 0.001
     assert best_before(looks, "m", ["t"]) == 0.001
+
+
+def test_a_look_at_no_effect_hands_nothing_of_harm_on_to_good():
+    found = [(-1.0, 0.001), (0.0, 0.001), (None, 0.001)]
+    looks = [
+        look(number, 100 * number, 100 * number, seen=(LookedAt("m", "t", Effect(e, None, None), NOTHING, p),))
+        for number, (e, p) in enumerate(found, 1)
+    ]
+    assert np.isnan(best_before(looks, "m", ["t"], estimates=np.array([0.4]))[0])
+    assert [best_before(looks, "m", ["t"], estimates=np.array([e])) for e in (-0.4, 0.0, np.nan)] == [0.001] * 3
 
 
 def test_a_fixed_plan_looks_once():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from omniforge_graph.domain.analysis import GuardrailState, Verdict
@@ -209,6 +209,8 @@ STEPS = st.lists(st.tuples(st.integers(100, 900), st.floats(0.1, 0.35), st.float
 
 @settings(max_examples=40, deadline=None)
 @given(STEPS, st.sampled_from([{"horizon": 4000}, {"monitoring": Monitoring.ALWAYS_VALID}]))
+@example([(387, 0.35, 0.215), (411, 0.195, 0.32), (100, 0.125, 0.25)], {"monitoring": Monitoring.ALWAYS_VALID})
+@example([(800, 0.35, 0.2), (200, 0.1, 0.7), (200, 0.125, 0.25)], {"horizon": 4000})
 def test_it_is_significant_exactly_once_some_look_was_beyond_its_own_bound(steps, plan) -> None:
     watched = Watched(trial(**plan))
     old, new, units = 0, 0, 0
