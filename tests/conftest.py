@@ -170,3 +170,19 @@ async def repository(request):
 
     async with open_database(request.getfixturevalue(f"{request.param}_url")) as opened:
         yield opened
+
+
+@pytest.fixture
+async def rounds(monkeypatch):
+    """A list that grows in each round of the event loop; long work gives others a turn after every step."""
+    monkeypatch.setattr("omniforge_graph.turns.TURN", 0.0)
+    seen = []
+
+    async def go_round():
+        while True:
+            seen.append(None)
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(go_round())
+    yield seen
+    going.cancel()

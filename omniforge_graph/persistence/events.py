@@ -62,7 +62,9 @@ class EventStore(Store):
                 else [f"{row[EVENT] or ''}\0{row[TENANT] or ''}" for row in rows]
             )
             order = sorted(first, key=keys.__getitem__)
-            await asyncio.sleep(0)
+            await asyncio.sleep(
+                0
+            )  # and no more: with others' long work in between, the transaction would be open for long
             appended = await session.append("outcome", OUTCOME_COLUMNS, [rows[place] for place in order])
             resent = await take_back_resent(session, appended.kept)
             if resent:

@@ -1,6 +1,5 @@
 """Judging a slice at once says what judging each event says."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import repeat
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniforge_graph import turns
 from omniforge_graph.domain.caller import Caller
 from omniforge_graph.domain.event import BatchReceipt, ExposureEvent, OutcomeEvent
 from omniforge_graph.domain.experiment import ExperimentStatus, PromptExperiment, Variant
@@ -140,23 +138,12 @@ def test_exposures_are_judged_alike(events):
 
 
 @pytest.mark.parametrize("metric", ["cost", "unknown"])
-async def test_others_have_turns_while_a_batch_is_judged(metric, monkeypatch):
-    monkeypatch.setattr(turns, "TURN", 0.0)
-    rounds = 0
-
-    async def others() -> None:
-        nonlocal rounds
-        while True:
-            rounds += 1
-            await asyncio.sleep(0)
-
-    going_round = asyncio.create_task(others())
+async def test_others_have_turns_while_a_batch_is_judged(metric, rounds):
     judged = await judge([OutcomeEvent(f"u{n}", metric, 1) for n in range(5_000)], outcome_judge())
     payload = await RecordPayload.of(BatchReceipt.of(5_000, zip(judged.places, repeat(True)), judged.rejected))
-    going_round.cancel()
     assert [each.index for each in payload.rejected] == ([] if metric == "cost" else list(range(5_000)))
     assert payload.accepted + len(payload.rejected) == 5_000
-    assert rounds >= 5_000 / judging.SLICE + len(payload.rejected) / event.STEP
+    assert len(rounds) >= 5_000 / judging.SLICE + len(payload.rejected) / event.STEP
 
 
 async def test_only_what_is_wrong_is_rejected_wherever_it_lies(monkeypatch):

@@ -1,6 +1,5 @@
 """Plans of mutations: resolvers run once, one after the other; whatever comes of them is answered."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from omniforge_graph.graphql.plans.shapes import Field, Leaf
 from omniforge_graph.graphql.plans.stable import Renderings
 from omniforge_graph.graphql.plans.variables import Raw, VariableReader, is_long
 from omniforge_graph.graphql.plans.writing import Main, write
+from omniforge_graph.turns import Turns
 
 GATHERED: Final = Leaf(GraphQLScalarType("Call"), nullable=False)
 """What a call that is yet to be made will be made with, given on as it is."""
@@ -102,7 +102,7 @@ class MutationPlan:
         if is_awaitable(value):
             value = await value
         if is_long(variables):  # the answer may be as long
-            await asyncio.sleep(0)
+            await Turns().give_now()
         return value
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-import msgspec
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from omniforge_graph.graphql.plans.collecting import MOST_FIELDS, read_operation
 from omniforge_graph.graphql.plans.conditions import find_conditions, fragments_of
 from omniforge_graph.graphql.plans.errors import StepAside, Unplannable
 from omniforge_graph.graphql.plans.stable import Renderings
-from omniforge_graph.graphql.plans.variables import VariableReader
+from omniforge_graph.graphql.plans.variables import Raw, VariableReader
 from omniforge_graph.graphql.plans.writing import Main, write
 
 MOST_VARIANTS: Final = 32
@@ -36,7 +35,7 @@ class Plan:
         self._size = 0
         self._variants: dict[tuple[Any, ...], Main | None] = {}
 
-    def run(self, context: Any, variables: bytes | msgspec.Raw | None) -> Coroutine[Any, Any, dict[str, Any]]:
+    def run(self, context: Any, variables: Raw) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return the data of the response, as graphql-core would give it; `msgspec.Raw` for what was rendered before.
 
         It does not suspend unless a resolver does. Raises `StepAside`, before or while it is awaited, for whatever is

@@ -23,6 +23,7 @@ from strawberry import Info
 from omniforge_graph.graphql.plans.conditions import fragments_of
 from omniforge_graph.graphql.plans.fields import converter_of
 from omniforge_graph.graphql.plans.leaves import DEFINITION
+from omniforge_graph.graphql.plans.variables import Raw
 
 
 class Once:
@@ -49,9 +50,7 @@ class Once:
 class RequestVariables:
     """The variables as graphql-core coerces them: only for a resolver that looks at them in its info."""
 
-    def __init__(
-        self, schema: GraphQLSchema, operation: OperationDefinitionNode, raw: bytes | msgspec.Raw | None
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, raw: Raw) -> None:
         self._schema = schema
         self._operation = operation
         self._raw = raw
@@ -89,7 +88,7 @@ class RootFields:
         self._root = root
         self._info_class: Callable[..., Info] = converter_of(schema).config.info_class
 
-    def info(self, key: str, context: Any, raw: bytes | msgspec.Raw | None) -> Info:
+    def info(self, key: str, context: Any, raw: Raw) -> Info:
         """Return what the resolver of a field gets as its info."""
         executor = self._executor(context, RequestVariables(self._schema, self._operation, raw))
         nodes = self._nodes[key]

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from graphql import build_schema
 
-from omniforge_graph import turns
 from omniforge_graph.errors import PluginError, PurgedError, RefusedByPluginError, StaleRevisionError, ValidationError
 from omniforge_graph.graphql.transport import BackgroundQueue, Engine, ErrorMask, Request
 from omniforge_graph.graphql.transport.masking import attributes
@@ -143,33 +142,17 @@ async def test_a_long_value_is_not_echoed(run):
 LONG = ["x" * 30] * 5_000
 
 
-@pytest.fixture
-async def ticks(monkeypatch):
-    """A list that grows by one each time that others have a turn."""
-    monkeypatch.setattr(turns, "TURN", 0.0)
-    seen = []
-
-    async def tick():
-        while True:
-            seen.append(None)
-            await asyncio.sleep(0)
-
-    ticking = asyncio.create_task(tick())
-    yield seen
-    ticking.cancel()
-
-
 @pytest.mark.parametrize("plans", [True, False])
-async def test_others_have_turns_while_long_variables_are_found_wrong(run, schema, ticks, plans):
+async def test_others_have_turns_while_long_variables_are_found_wrong(run, schema, rounds, plans):
     query = "mutation ($texts: [String!]!) { writeAll(texts: $texts) }"
     response = await run(query, {"texts": [*LONG, 1]}, engine=Engine(schema, plans=plans))
     assert (response.executed, response.status) == (False, 400)
     assert the_error(response)["extensions"] == {"code": "BAD_USER_INPUT"}
     assert "'$texts' has invalid value at [5000]" in the_error(response)["message"]
-    assert len(ticks) > 2  # one before it, one after it
+    assert len(rounds) > 2  # one before it, one after it
 
 
-async def test_what_comes_with_long_variables_is_planned_when_it_comes_first(run, world, ticks):
+async def test_what_comes_with_long_variables_is_planned_when_it_comes_first(run, world, rounds):
     short = "mutation ($texts: [String!]!) { written: writeAll(texts: $texts) }"
     assert not (await run(short, {"texts": []})).planned
     response = await run("mutation ($texts: [String!]!) { writeAll(texts: $texts) }", {"texts": LONG})
